@@ -55,7 +55,9 @@ def train(
     run = _Run(model, loss_fn, x, x_val, settings, transform, generator)
     if checkpoint is not None:
         run.open(checkpoint, resume, epochs)
-    with meters.progress_bar(epochs * run.steps, progress=progress, unit="batch", initial=run.done) as bar:
+    with meters.progress_bar(
+        epochs * run.steps, progress=progress, unit="batch", initial=run.history.epochs * run.steps
+    ) as bar:
         run.go(epochs, schedule or (lambda fraction: 1.0), checkpoint, bar)
     return run.history
 
@@ -95,19 +97,15 @@ class _Run:
         self.optimizer = torch.optim.Adam(model.parameters(), lr=settings["lr"], fused=fused)
         self.history = History()
 
-    @property
-    def done(self) -> int:
-        return self.history.epochs * self.steps
-
     def go(self, epochs: int, schedule, checkpoint, bar) -> None:
-        while self.history.epochs < epochs:
+        while (done := self.history.epochs) < epochs:
             started = time.perf_counter()
-            meter = meters.Meter(bar, self.history.epochs, self.steps)
+            meter = meters.Meter(bar, done, self.steps)
             try:
-                self.epoch(meter, lambda step: schedule((self.done + step) / (epochs * self.steps)))
+                self.epoch(meter, lambda step: schedule((done + step / self.steps) / epochs))
                 validation = self.validate()
             except KeyboardInterrupt:
-                at = f"in epoch {meter.epoch + 1} of {epochs}, after {len(meter.rows)} of {self.steps} steps"
+                at = f"in epoch {done + 1} of {epochs}, after {len(meter.rows)} of {self.steps} steps"
                 print(f"Interrupted {at}: the model and the history so far are kept.")
                 self.history.interrupted, validation = at, {}
             self.history.append(meter.means(), validation, time.perf_counter() - started)
@@ -132,8 +130,8 @@ class _Run:
     def validate(self) -> dict[str, float]:
         if self.x_val is None:
             return {}
-        precision = self.settings["precision"]
-        return evaluate(self.model, self.loss_fn, self.x_val, transform=self.transform, precision=precision)
+        options = {"transform": self.transform, "precision": self.settings["precision"]}
+        return evaluate(self.model, self.loss_fn, self.x_val, **options)
 
     def open(self, path, resume: bool, epochs: int) -> None:
         """Continue from the checkpoint if there is one; refuse to write over it unasked."""
@@ -144,7 +142,10 @@ class _Run:
                 f"checkpoint={str(path)!r} exists; pass resume=True to go on from it, or another name"
             )
         state = records.load_checkpoint(path, self.settings | {"rows": len(self.x)})
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise ValueError(f"checkpoint={str(path)!r} does not fit this model: {error}") from None
         self.optimizer.load_state_dict(state["optimizer"])
         self.history = History(**state["history"])
         records.random_states(self.device, self.generator, state["random"])
@@ -165,6 +166,9 @@ def _losses(model, loss_fn, batch: Tensor, precision: str) -> dict[str, Tensor]:
     if not isinstance(losses, dict) or "loss" not in losses:
         found = f"a dict with {sorted(losses)}" if isinstance(losses, dict) else type(losses).__name__
         raise TypeError(f'loss_fn returned {found}; it must return a dict of scalar tensors with a "loss" among them')
+    for name, value in losses.items():
+        if value.ndim:
+            raise TypeError(f'loss_fn returned "{name}" of shape {tuple(value.shape)}; average it to a single number')
     return losses
 
 
@@ -175,10 +179,9 @@ def _prepare(batch: Tensor, dtype: torch.dtype, transform) -> Tensor:
 
 
 def _where(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    parameter = next(model.parameters(), None)
-    if parameter is None:
-        raise ValueError("model has no parameters: there is nothing to train, and no device to compute on")
-    return parameter.device, parameter.dtype
+    for parameter in model.parameters():
+        return parameter.device, parameter.dtype
+    raise ValueError("model has no parameters: there is nothing to train, and no device to compute on")
 
 
 def _on_device(x, name: str, device: torch.device) -> Tensor:
