@@ -1,5 +1,6 @@
 """What a training run leaves behind: its history, and a checkpoint to go on from. Nothing is overwritten unasked."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -86,6 +87,17 @@ def random_states(device: torch.device, generator: torch.Generator | None, state
         if states is not None:
             set_state(states[name])
     return {name: get_state() for name, (get_state, _) in sources.items()}
+
+
+@contextlib.contextmanager
+def own_seed(device: torch.device, seed: int):
+    """Draw from `seed` inside the block, and leave the global generators as they were found."""
+    states = random_states(device, None)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random_states(device, None, states)
 
 
 def save_checkpoint(path: str | os.PathLike, state: dict) -> None:

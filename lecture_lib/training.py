@@ -74,9 +74,7 @@ def evaluate(
     meter = meters.Meter(meters.progress_bar(0, progress=False), 0, -(-len(x) // batch_size))
     was_training = model.training
     model.eval()
-    accelerators = [] if device.type == "cpu" else [device]
-    with torch.no_grad(), torch.random.fork_rng(accelerators, device_type=device.type if accelerators else "cuda"):
-        torch.manual_seed(seed)
+    with torch.no_grad(), records.own_seed(device, seed):
         for batch in x.split(batch_size):
             meter.add(_losses(model, loss_fn, _prepare(batch, dtype, transform), precision), len(batch))
     model.train(was_training)
@@ -98,7 +96,7 @@ class _Run:
         self.history = History()
 
     def go(self, epochs: int, schedule, checkpoint, bar) -> None:
-        while (done := self.history.epochs) < epochs:
+        while (done := self.history.epochs) < epochs and not self.history.interrupted:
             started = time.perf_counter()
             meter = meters.Meter(bar, done, self.steps)
             try:
@@ -109,9 +107,7 @@ class _Run:
                 print(f"Interrupted {at}: the model and the history so far are kept.")
                 self.history.interrupted, validation = at, {}
             self.history.append(meter.means(), validation, time.perf_counter() - started)
-            if self.history.interrupted:
-                return  # the checkpoint stays at the last full epoch
-            if checkpoint is not None:
+            if checkpoint is not None and not self.history.interrupted:
                 records.save_checkpoint(checkpoint, self.state())
 
     def epoch(self, meter, rate) -> None:

@@ -61,10 +61,9 @@ def test_one_epoch_is_what_a_loop_written_by_hand_does():
 
 def test_the_minimum_of_a_squared_error_is_the_mean():
     x = torch.tensor([[1.0], [2.0], [6.0]], dtype=torch.float32)
-    model, decay = Line(), lambda fraction: 1 - fraction
-    training.train(
-        model, autoencoder.reconstruction_loss, x, epochs=400, batch_size=3, lr=0.05, schedule=lambda f: 1 - f
-    )
+    model = Line()
+    options = {"batch_size": 3, "lr": 0.05, "schedule": lambda fraction: 1 - fraction}
+    training.train(model, autoencoder.reconstruction_loss, x, epochs=400, **options)
     assert float(model.a.detach()) == pytest.approx(3, abs=1e-3)
 
 
