@@ -1,0 +1,121 @@
+"""Interactive parts: sliders that become arguments of one drawing function. Live with a kernel, a picture without."""
+
+import io
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from lecture_lib import plots
+
+
+class Figure(ipywidgets.VBox):
+    """Controls, a caption and a picture. Where no kernel runs, the picture alone is shown, with alternative text."""
+
+    def __init__(self, controls: dict, draw, *, caption: str, alt: str):
+        """`controls` maps argument names of `draw(**values) -> PIL image` to ipywidgets controls."""
+        self.controls, self.draw, self.alt = controls, draw, alt
+        self.picture = ipywidgets.Image(format="png", value=self.render())
+        for control in controls.values():
+            control.observe(self.update, names="value")
+        text = ipywidgets.HTML(f"<p>{caption}</p>")
+        super().__init__([*controls.values(), text, self.picture])
+
+    def render(self) -> bytes:
+        """The picture for the controls' values, as a PNG file."""
+        image = self.draw(**{name: control.value for name, control in self.controls.items()})
+        file = io.BytesIO()
+        image.save(file, format="png", compress_level=1)  # time matters here, size does not
+        return file.getvalue()
+
+    def update(self, change=None) -> None:
+        """Draw anew; called when a control moves."""
+        self.picture.value = self.render()
+
+    def _repr_mimebundle_(self, **options):
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        with Image.open(io.BytesIO(self.picture.value)) as image:
+            width = image.width / 96
+        data["text/html"] = plots.image_tag(self.picture.value, self.alt, width)
+        data["text/plain"] = f"Figure: {self.alt}"
+        return bundle
+
+
+def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Figure:
+    """Two sliders move a point through a 2-D latent space: the codes (N, 2) on the left, its decoding on the right.
+
+    decode: tensor (1, 2) -> image (1, 784) in [0, 1]. labels (N,): the class of each code. alt: what the resting
+    picture shows. Raises ValueError where the codes are not two-dimensional.
+    """
+    codes = torch.as_tensor(codes).detach().cpu()
+    if codes.ndim != 2 or codes.shape[1] != 2:
+        raise ValueError(f"codes has shape {tuple(codes.shape)}; a map needs two latent dimensions: (N, 2)")
+    low, high = codes.quantile(0.005, dim=0), codes.quantile(0.995, dim=0)
+    margin = 0.15 * (high - low)
+    low, high = (low - margin).tolist(), (high + margin).tolist()
+    background, to_pixels = _map(codes, labels, low, high)
+
+    def draw(z1, z2):
+        with torch.no_grad():
+            image = decode(torch.tensor([[z1, z2]], dtype=torch.float32)).cpu().numpy()
+        return _beside(background, to_pixels(z1, z2), image.reshape(28, 28))
+
+    names = ("first", "second")
+    controls = {
+        f"z{i + 1}": ipywidgets.FloatSlider(
+            value=min(max(start[i], low[i]), high[i]),
+            min=low[i],
+            max=high[i],
+            step=(high[i] - low[i]) / 200,
+            description=f"z{'₁₂'[i]}, {names[i]} latent variable",
+            readout_format=".2f",
+            continuous_update=True,
+            style={"description_width": "initial"},
+            layout={"width": "34em"},
+        )
+        for i in range(2)
+    }
+    caption = (
+        "Drag a slider, or focus it and use the arrow keys. The ring is the point z, the digit beside it its decoding. "
+        "Watch where one class turns into another, and what is decoded where no codes lie."
+    )
+    return Figure(controls, draw, caption=caption, alt=alt)
+
+
+def _map(codes, labels, low, high):
+    """The scatter plot of the codes as an RGB image, and the way from z to its pixels."""
+    with plots.off_screen():
+        fig, ax = plt.subplots(figsize=(4.2, 4.2), dpi=96)
+        plots.classes(codes, labels, ax)
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="auto")
+        fig.canvas.draw()
+        image = Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
+        fig.set_layout_engine("none")
+        transform = ax.transData.frozen()
+
+    def to_pixels(z1, z2):
+        x, y = transform.transform((z1, z2))
+        return x, image.height - y
+
+    return image, to_pixels
+
+
+def _beside(background: Image.Image, point, digit: np.ndarray) -> Image.Image:
+    """The map with a ring at `point`, and the digit, enlarged to its height, to the right."""
+    height = background.height
+    canvas = Image.new("RGB", (background.width + height, height), "white")
+    canvas.paste(background)
+    x, y = point
+    pen = ImageDraw.Draw(canvas)
+    pen.ellipse((x - 8, y - 8, x + 8, y + 8), outline="white", width=6)
+    pen.ellipse((x - 7, y - 7, x + 7, y + 7), outline="black", width=3)
+    side = height - 40
+    pixels = Image.fromarray((255 * (1 - digit.clip(0, 1))).astype(np.uint8)).resize(
+        (side, side), Image.Resampling.NEAREST
+    )
+    canvas.paste(pixels.convert("RGB"), (background.width + 20, 20))
+    pen.rectangle((background.width + 19, 19, background.width + 20 + side, 20 + side), outline="#c0c0c0")
+    return canvas
