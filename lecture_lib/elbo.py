@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def elbo(log_likelihood: Tensor, kl: Tensor, beta: float = 1.0) -> Tensor:
-    """L = E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), shapes (...) -> (...). Eqs. (3.5), (6.4) and (6.11).
+    """L = E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), shapes (...) -> (...). Eqs. (3.5), (6.4) and (6.9).
 
     `log_likelihood` is the expectation, or its estimate. Only beta = 1 is a lower bound on log p(x) for certain;
     beta > 1 stays below it (Higgins et al. 2017, beta-VAE), beta < 1 may exceed it.
@@ -40,7 +40,7 @@ def sgvb_b(log_likelihood: Tensor, kl: Tensor) -> Tensor:
 
 
 def importance_weighted_bound(log_weights: Tensor, dim: int = 0) -> Tensor:
-    """L_k = log 1/k sum_i w_i with log w_i = log p(x, z_i) - log q(z_i|x); k along `dim`. Eqs. (3.8), (6.13).
+    """L_k = log 1/k sum_i w_i with log w_i = log p(x, z_i) - log q(z_i|x); k along `dim`. Eqs. (3.8), (6.11).
 
     In expectation L_1 <= L_k <= log p(x), rising with k (Burda, Grosse & Salakhutdinov 2016). Weights of zero
     (log weight -inf) are allowed.

@@ -52,7 +52,7 @@ class GaussianFixed:
         self.variance = float(variance)
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """-||x - params||^2 / (2 c) - D/2 log(2 pi c), c = variance, (..., D), (..., D) -> (...). Eqs. (1.3), (6.7)."""
+        """-||x - params||^2 / (2 c) - D/2 log 2 pi c, c = variance, (..., D), (..., D) -> (...). Eqs. (1.3), (6.12)."""
         _check_params(x, params, self.n_params, "GaussianFixed")
         constant = 0.5 * x.shape[-1] * (LOG_2PI + math.log(self.variance))
         return -((x - params) ** 2).sum(-1) / (2 * self.variance) - constant
@@ -76,7 +76,7 @@ class GaussianLearned:
     n_params = 2
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """-1/2 sum_i [log 2 pi + log var_i + (x_i - mu_i)^2 / var_i], (..., D), (..., 2 D) -> (...). Eq. (6.8)."""
+        """-1/2 sum_i [log 2 pi + log var_i + (x_i - mu_i)^2 / var_i], (..., D), (..., 2 D) -> (...). Eq. (6.13)."""
         _check_params(x, params, self.n_params, "GaussianLearned")
         mu, log_var = params.chunk(2, -1)
         return -0.5 * (LOG_2PI + log_var + (x - mu) ** 2 * (-log_var).exp()).sum(-1)
@@ -103,7 +103,7 @@ class Categorical:
         self.n_params = self.levels = int(levels)
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """sum_i log softmax(params_i)[level_i], shapes (..., D), (..., D * levels) -> (...). Eq. (6.9)."""
+        """sum_i log softmax(params_i)[level_i], shapes (..., D), (..., D * levels) -> (...). Eq. (6.14)."""
         _check_params(x, params, self.n_params, f"Categorical({self.levels})")
         scaled = x * (self.levels - 1)
         level = scaled.round()
@@ -131,7 +131,7 @@ class Categorical:
 
 
 def bits_per_dimension(log_likelihood: Tensor, dim: int) -> Tensor:
-    """-log2 p(x) / D from log p(x) in nats, shapes (...) -> (...). Eq. (6.14).
+    """-log2 p(x) / D from log p(x) in nats, shapes (...) -> (...). Eq. (6.16).
 
     Comparable only between probabilities of the same discrete data. For a density of images dequantized to [0, 1),
     `dequantized_log_prob` gives a bound on that probability (Theis, van den Oord & Bethge 2016).
@@ -140,7 +140,7 @@ def bits_per_dimension(log_likelihood: Tensor, dim: int) -> Tensor:
 
 
 def dequantized_log_prob(log_density: Tensor, dim: int, levels: int = 256) -> Tensor:
-    """log p(u) - D log levels, a lower bound on the log-probability of the grey values u was made from. Eq. (6.10).
+    """log p(u) - D log levels, a lower bound on the log-probability of the grey values u was made from. Eq. (6.15).
 
     `log_density` is that of u = (level + noise) / levels with noise uniform in [0, 1), see `data.dequantize`.
     """

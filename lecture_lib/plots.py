@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from IPython.display import display
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 DATA, MODEL, ERROR, TRUTH = "#8a8a8a", "#0072b2", "#d55e00", "black"
@@ -149,6 +150,28 @@ def bars(values: dict[str, float], ax: Axes | None = None, *, ylabel: str, error
     ax.bar_label(drawn, [fmt.format(height) for height in heights], padding=2)
     ax.grid(axis="x", visible=False)
     ax.set_ylabel(ylabel)
+    return ax
+
+
+def histograms(
+    values: dict[str, np.ndarray], ax: Axes | None = None, *, xlabel: str, ylabel: str = "count", bins: int = 40
+) -> Axes:
+    """One histogram for each entry, over shared bins; with a legend where there is more than one."""
+    ax = ax or plt.subplots()[1]
+    samples = [_array(sample) for sample in values.values()]
+    edges = np.histogram_bin_edges(np.concatenate(samples), bins)
+    for sample, name in zip(samples, values, strict=True):
+        ax.hist(sample, edges, label=name, alpha=0.75)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if len(values) > 1:
+        ax.legend()
+    return ax
+
+
+def tint(mask, ax: Axes, *, size: int = 28) -> Axes:
+    """Tint orange the tiles of a `mosaic` of `size` x `size` images where mask (rows, columns) is True."""
+    tiles = np.kron(_array(mask), np.ones((size, size)))
+    ax.imshow(np.ma.masked_equal(tiles, 0), cmap=ListedColormap([ERROR]), alpha=0.3, interpolation="nearest")
     return ax
 
 

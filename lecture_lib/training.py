@@ -1,8 +1,7 @@
 """One training loop for every model of the course: the loss that is passed in makes the difference.
 
 `loss_fn(model, x) -> dict` returns scalars, "loss" among them: the loop minimizes "loss" and records them all. The
-data set lies in memory on the model's device; batches are picked by index and scaled on the fly. For data of this
-size no loader is faster.
+data set lies in memory on the model's device; batches are picked by index and scaled on the fly.
 """
 
 import dataclasses

@@ -54,7 +54,7 @@ class VAE(nn.Module):
 
 
 def negative_elbo(model: VAE, x: Tensor, beta: float = 1.0, n_samples: int = 1) -> dict[str, Tensor]:
-    """{"loss": -(E_q[log p(x|z)] - beta KL), "elbo", "log_likelihood", "kl"}, means over the batch. Eqs. (6.4), (6.11).
+    """{"loss": -(E_q[log p(x|z)] - beta KL), "elbo", "log_likelihood", "kl"}, means over the batch. Eqs. (6.7), (6.9).
 
     The notes' algorithm: encode, reparameterize, decode, bound; the expectation by `n_samples` draws, the KL in closed
     form. "elbo" has beta = 1 always.
@@ -76,7 +76,7 @@ def negative_elbo(model: VAE, x: Tensor, beta: float = 1.0, n_samples: int = 1) 
 
 @torch.no_grad()
 def log_weights(model: VAE, x: Tensor, n_samples: int, *, generator: torch.Generator | None = None) -> Tensor:
-    """log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x), z_s ~ q(z|x), shapes (B, D) -> (S, B). Eq. (6.12).
+    """log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x), z_s ~ q(z|x), shapes (B, D) -> (S, B). Eq. (6.10).
 
     Memory grows with S * B; `log_evidence` works in blocks.
     """
@@ -89,7 +89,7 @@ def log_weights(model: VAE, x: Tensor, n_samples: int, *, generator: torch.Gener
 
 @torch.no_grad()
 def log_evidence(model: VAE, x: Tensor, n_samples: int = 5000, *, generator: torch.Generator | None = None) -> Tensor:
-    """log p(x) by importance sampling from q(z|x), shapes (N, D) -> (N,), in nats. Eq. (6.13).
+    """log p(x) by importance sampling from q(z|x), shapes (N, D) -> (N,), in nats. Eq. (6.11).
 
     A lower bound in expectation, tight as `n_samples` grows (Burda, Grosse & Salakhutdinov 2016 use 5,000). Memory
     stays bounded for any N and `n_samples`: blocks of samples are added up in log space. x is scaled as in training.
@@ -112,7 +112,7 @@ def log_evidence(model: VAE, x: Tensor, n_samples: int = 5000, *, generator: tor
 
 @torch.no_grad()
 def latent_activity(model: VAE, x: Tensor) -> Tensor:
-    """A_j = Var_x(E_q[z_j | x]) for each latent dimension, shapes (N, D) -> (J,); active above 0.01. Eq. (6.15).
+    """A_j = Var_x(E_q[z_j | x]) for each latent dimension, shapes (N, D) -> (J,); active above 0.01. Eq. (6.8).
 
     Burda, Grosse & Salakhutdinov 2016, section 5.1: a collapsed dimension has the same mean for every x.
     """

@@ -1,0 +1,53 @@
+# Everything runs in .venv, which is made on first use: no environment needs to be active, and none that is gets touched.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/made-in
+
+NOTEBOOKS = $(wildcard notebooks/[0-9][0-9]_*.ipynb solutions/[0-9][0-9]_*.ipynb)
+AS_STORED = OMP_NUM_THREADS=1 TQDM_DISABLE=1
+NBVAL = --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout=1200
+
+# An active environment must not leak into ours, nor pip's settings for installing elsewhere.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV __PYVENV_LAUNCHER__ PIP_TARGET PIP_PREFIX
+
+.PHONY: help lab test run notebooks clean
+.DELETE_ON_ERROR:
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+lab: $(READY)  ## open the lectures in JupyterLab; ARGS="--no-browser --port 9999" passes options
+	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
+
+test: $(READY)  ## check the code and the library, then execute every notebook and compare its outputs
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m pytest
+	$(if $(NOTEBOOKS),$(AS_STORED) $(RUN) -m pytest $(NBVAL) -p no:cacheprovider -n 2 --dist loadscope $(NOTEBOOKS))
+
+run: $(READY)  ## execute one lecture into executed/: make run LECTURE=06
+	@$(RUN) -m lecture_lib.notebooks run $(LECTURE)
+
+notebooks: $(READY)  ## execute all notebooks in place, or one: make notebooks LECTURE=06
+	@$(RUN) -m lecture_lib.notebooks refresh $(LECTURE)
+
+clean:  ## remove .venv and the caches, nothing that you made
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is written last and names this folder: after an interrupted installation, a change of the requirements,
+# or a move of the folder (its scripts hold the old path) .venv is made anew.
+ifneq ($(CURDIR),$(shell cat $(READY) 2>/dev/null))
+.PHONY: $(READY)
+endif
+
+$(READY): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name it: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+		sys.exit(v < (3, 11) and "$(PYTHON) is Python %d.%d.%d, the course needs 3.11 or newer; name one: make PYTHON=python3.12" % v[:3])'
+	@$(PYTHON) -c 'import venv, ensurepip' || { echo "$(PYTHON) makes no virtual environments; on Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV), a few minutes the first time ..."
+	@base=$$($(PYTHON) -c 'import sys; print(sys._base_executable)') && rm -rf $(VENV) && "$$base" -m venv $(VENV)
+	@PIP_USER=0 $(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@echo "$(CURDIR)" > $@
