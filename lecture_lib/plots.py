@@ -30,6 +30,8 @@ def use_style() -> None:
         {
             "figure.figsize": (7.2, 3.4),
             "figure.constrained_layout.use": True,
+            "figure.constrained_layout.h_pad": 0.08,
+            "figure.constrained_layout.w_pad": 0.08,
             "font.size": 11,
             "axes.titlesize": 11,
             "axes.spines.top": False,
