@@ -1,0 +1,139 @@
+"""Figures: what is drawn from the arrays, how it is shown, and that the palette serves color-blind readers."""
+
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from lecture_lib import plots
+
+ALT = "A line that rises from zero to one"
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    plots.use_style()
+    yield
+    plt.close("all")
+    plt.rcdefaults()
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    bundles = []
+    monkeypatch.setattr(plots, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+def line():
+    fig, ax = plt.subplots(figsize=(5, 3))
+    ax.plot([0, 1])
+    return fig
+
+
+def test_a_shown_figure_is_html_with_alternative_text_and_closed(shown):
+    plots.show(line(), 'A "line" <rises> & ends at one')
+    html = shown[0]["text/html"]
+    assert 'alt="A &quot;line&quot; &lt;rises&gt; &amp; ends at one"' in html
+    assert re.search(r'src="data:image/png;base64,[A-Za-z0-9+/=]+"', html) and "width: 480px" in html
+    assert shown[0]["text/plain"] == 'Figure: A "line" <rises> & ends at one'
+    assert not plt.get_fignums()
+
+
+def test_the_same_figure_gives_the_same_bytes(shown):
+    plots.show(line(), ALT)
+    plots.show(line(), ALT)
+    assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("alt", ["", "   ", "a plot"])
+def test_a_figure_without_a_description_is_refused(alt):
+    with pytest.raises(ValueError, match="describe the figure in a sentence"):
+        plots.show(line(), alt)
+
+
+def test_digits_stand_in_reading_order_in_rows():
+    images = torch.zeros(5, 4)
+    images[3] = 1.0
+    ax = plots.digits(images, columns=3)
+    canvas = ax.images[0].get_array()
+    assert canvas.shape == (4, 6)
+    assert canvas[2:, :2].min() == 1 and canvas.sum() == 4
+    assert ax.images[0].get_clim() == (0, 1)
+
+
+def test_labeled_rows_name_every_row():
+    ax = plots.labeled_rows({"original": np.zeros((4, 784)), "reconstruction": torch.ones(4, 784, requires_grad=True)})
+    assert [text.get_text() for text in ax.texts] == ["original", "reconstruction"]
+    assert ax.images[0].get_array()[28:].min() == 1
+
+
+def test_curves_are_told_apart_without_color():
+    ax = plots.curves({name: ([0, 1], [0, i]) for i, name in enumerate("abcde")}, xlabel="epoch", ylabel="loss (nats)")
+    assert len({str(curve.get_linestyle()) for curve in ax.lines}) >= 4
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list("abcde")
+    assert ax.get_xlabel() == "epoch" and ax.get_ylabel() == "loss (nats)"
+
+
+def test_a_history_is_drawn_as_two_curves_over_its_epochs():
+    ax = plots.history({"kl": [1.0, 2.0]}, {"kl": [3.0, 4.0]}, "kl", ylabel="KL (nats)")
+    assert [curve.get_ydata().tolist() for curve in ax.lines] == [[1.0, 2.0], [3.0, 4.0]]
+    assert ax.lines[0].get_xdata().tolist() == [1, 2]
+    assert len(plots.history({"kl": [1.0]}, {}, "kl", ylabel="KL (nats)").lines) == 1
+
+
+def test_every_class_is_named_at_its_median():
+    z = torch.tensor([[0.0, 0.0], [2.0, 2.0], [9.0, 1.0]])
+    ax = plots.classes(z, torch.tensor([4, 4, 7]))
+    assert [(text.get_text(), tuple(text.get_position())) for text in ax.texts] == [("4", (1, 1)), ("7", (9, 1))]
+
+
+def test_bars_carry_their_numbers():
+    ax = plots.bars({"a": 1.25, "b": 2.0}, ylabel="nats", fmt="{:.2f}")
+    assert [text.get_text() for text in ax.texts] == ["1.25", "2.00"]
+    assert [patch.get_height() for patch in ax.patches] == [1.25, 2.0]
+
+
+def test_figures_made_off_screen_are_closed_even_after_an_error():
+    kept = line()
+    with pytest.raises(ZeroDivisionError), plots.off_screen():
+        line()
+        raise ZeroDivisionError
+    assert plt.get_fignums() == [kept.number]
+
+
+def test_a_png_holds_no_version_and_has_a_white_background():
+    png = plots.to_png(line())
+    with Image.open(io.BytesIO(png)) as image:
+        assert "Software" not in image.info
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+# Viénot, Brettel & Mollon 1999: linear RGB as seen without long-wave or without medium-wave cones.
+DICHROMATS = {
+    "protan": np.array([[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]]),
+    "deutan": np.array([[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]]),
+}
+
+
+def linear(color):
+    rgb = np.array(to_rgb(color))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("kind", DICHROMATS)
+def test_data_model_error_and_truth_stay_apart_for_color_blind_readers(kind):
+    colors = [DICHROMATS[kind] @ linear(color) for color in (plots.DATA, plots.MODEL, plots.ERROR, plots.TRUTH)]
+    distances = [np.abs(a - b).max() for i, a in enumerate(colors) for b in colors[:i]]
+    assert min(distances) > 0.08
+
+
+@pytest.mark.parametrize("color", [plots.MODEL, plots.ERROR, plots.GREEN, plots.PURPLE, plots.DATA, plots.TRUTH])
+def test_lines_have_a_contrast_of_three_to_one_with_white(color):
+    luminance = linear(color) @ [0.2126, 0.7152, 0.0722]
+    assert 1.05 / (luminance + 0.05) >= 3
