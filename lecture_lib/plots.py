@@ -37,6 +37,7 @@ def use_style() -> None:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
+            "axes.axisbelow": True,
             "grid.color": "#e3e3e3",
             "grid.linewidth": 0.8,
             "lines.linewidth": 2,
@@ -156,14 +157,14 @@ def bars(values: dict[str, float], ax: Axes | None = None, *, ylabel: str, error
 
 
 def histograms(
-    values: dict[str, np.ndarray], ax: Axes | None = None, *, xlabel: str, ylabel: str = "count", bins: int = 40
+    values: dict[str, np.ndarray], ax: Axes | None = None, *, xlabel: str, ylabel: str = "count", bins=40, colors=None
 ) -> Axes:
     """One histogram for each entry, over shared bins; with a legend where there is more than one."""
     ax = ax or plt.subplots()[1]
     samples = [_array(sample) for sample in values.values()]
     edges = np.histogram_bin_edges(np.concatenate(samples), bins)
-    for sample, name in zip(samples, values, strict=True):
-        ax.hist(sample, edges, label=name, alpha=0.75)
+    for i, (name, sample) in enumerate(zip(values, samples, strict=True)):
+        ax.hist(sample, edges, label=name, alpha=0.75, color=colors[i] if colors else None)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if len(values) > 1:
         ax.legend()

@@ -74,7 +74,7 @@ def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Fig
             readout_format=".2f",
             continuous_update=True,
             style={"description_width": "initial"},
-            layout={"width": "34em"},
+            layout={"width": "46em"},
         )
         for i in range(2)
     }

@@ -2,10 +2,11 @@ import copy
 import json
 import re
 
+import platformdirs
 import pytest
 from nbformat import NotebookNode, v4
 
-from lecture_lib import notebook_format
+from lecture_lib import data, notebook_format
 
 BAR = " 40%|████      | 4/10 [00:01<00:02,  3.1it/s]"
 WIDGET = {notebook_format.WIDGET: {"model_id": "8f3a", "version_major": 2, "version_minor": 0}}
@@ -120,6 +121,15 @@ def test_progress_bars_on_stderr_are_removed_and_nothing_else_is():
 def test_what_must_not_be_stored_is_named_with_its_cell(output, problem):
     (found,) = notebook_format.problems(notebook(output, source="f()\ng()"))
     assert found.startswith("cell [1], section 'Codes': f()\n  " + problem)
+
+
+def test_what_the_offline_digits_gave_must_not_be_stored(tmp_path, monkeypatch, capsys):
+    """`data.mnist` itself is asked how it says that it fell back."""
+    monkeypatch.delenv("LECTURE_LIB_DATA", raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *args: str(tmp_path))
+    data.mnist("test", mirrors=[])
+    (found,) = notebook_format.problems(notebook(stream(capsys.readouterr().out)))
+    assert "ran without MNIST" in found
 
 
 def test_the_folders_of_this_machine_must_not_be_stored(tmp_path, monkeypatch):
