@@ -24,6 +24,7 @@ test: $(READY)  ## check the code and the library, then execute every notebook a
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m pytest
+	$(RUN) -c 'from lecture_lib import data; [data.mnist(s, offline_fallback=False) for s in data.SPLITS]'  # outputs are of MNIST
 	$(if $(NOTEBOOKS),$(AS_STORED) $(RUN) -m pytest $(NBVAL) -p no:cacheprovider -n 2 --dist loadscope $(NOTEBOOKS))
 
 run: $(READY)  ## execute one lecture into executed/: make run LECTURE=06

@@ -61,5 +61,5 @@ class Meter:
         if not self.rows:
             return {}
         weights = torch.tensor(self.sizes, dtype=torch.float64)
-        values = torch.stack(self.rows).double().cpu()
+        values = torch.stack(self.rows).cpu().double()  # some accelerators have no float64
         return dict(zip(self.names, ((weights @ values) / weights.sum()).tolist(), strict=True))
