@@ -165,5 +165,6 @@ def _check_params(x: Tensor, params: Tensor, n_params: int, name: str) -> None:
 
 
 def _check_unit_interval(x: Tensor) -> None:
-    if _on_cpu(x) and x.numel() and not (x.min() >= 0 and x.max() <= 1):
-        raise ValueError(f"x holds values from {float(x.min()):.4g} to {float(x.max()):.4g}; scale them to [0, 1]")
+    low, high = x.aminmax() if _on_cpu(x) and x.numel() else (0, 1)
+    if not (low >= 0 and high <= 1):  # `not`, so that NaN fails as well
+        raise ValueError(f"x holds values from {float(low):.4g} to {float(high):.4g}; scale them to [0, 1]")

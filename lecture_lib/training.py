@@ -118,7 +118,7 @@ class _Run:
             batch = _prepare(self.x.index_select(0, rows), self.dtype, self.transform)
             losses = _losses(self.model, self.loss_fn, batch, self.settings["precision"])
             meter.add(losses, len(rows))  # raises before a bad number reaches the parameters
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad()  # just before new gradients need the memory, or it goes back to the system
             losses["loss"].backward()
             self.optimizer.step()
 

@@ -137,3 +137,23 @@ def test_data_model_error_and_truth_stay_apart_for_color_blind_readers(kind):
 def test_lines_have_a_contrast_of_three_to_one_with_white(color):
     luminance = linear(color) @ [0.2126, 0.7152, 0.0722]
     assert 1.05 / (luminance + 0.05) >= 3
+
+
+def test_histograms_share_their_bins_and_have_a_legend_where_there_are_several():
+    ax = plots.histograms(
+        {"near": torch.tensor([0.0, 1.0]), "far": np.array([2.0, 9.0])}, xlabel="distance", ylabel="images"
+    )
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["near", "far"]
+    corners = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
+    assert len(corners) == 80 and corners[:40] == corners[40:]
+    assert corners[0][0] == 0.0 and corners[-1][1] == 9.0
+    assert sum(patch.get_height() for patch in ax.patches) == 4
+    assert plots.histograms({"one": [1.0, 2.0]}, xlabel="distance", ylabel="images").get_legend() is None
+
+
+def test_tint_covers_exactly_the_masked_tiles():
+    ax = plots.digits(np.zeros((4, 784)), columns=2)
+    plots.tint(np.array([[True, False], [False, False]]), ax)
+    tiles = np.ma.filled(np.ma.asarray(ax.images[-1].get_array(), dtype=float), 0)
+    assert tiles.shape == ax.images[0].get_array().shape == (56, 56)
+    assert tiles[:28, :28].min() == 1 and tiles.sum() == 28 * 28
