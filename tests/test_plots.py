@@ -146,7 +146,7 @@ def test_histograms_share_their_bins_and_have_a_legend_where_there_are_several()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["near", "far"]
     corners = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
     assert len(corners) == 80 and corners[:40] == corners[40:]
-    assert corners[0][0] == 0.0 and corners[-1][1] == 9.0
+    assert corners[0][0] == pytest.approx(0.0, abs=1e-9) and corners[-1][1] == pytest.approx(9.0)
     assert sum(patch.get_height() for patch in ax.patches) == 4
     assert plots.histograms({"one": [1.0, 2.0]}, xlabel="distance", ylabel="images").get_legend() is None
 
