@@ -4,7 +4,6 @@ Colors mean the same everywhere: data gray, model blue, error orange, truth a bl
 """
 
 import base64
-import contextlib
 import html
 import io
 import math
@@ -133,16 +132,28 @@ def history(train: dict, validation: dict, name: str, ax: Axes | None = None, *,
 
 
 def classes(z, labels, ax: Axes | None = None, *, names=None) -> Axes:
-    """Codes z (N, 2) colored by class, each class's name standing at its median."""
+    """Codes z (N, 2) colored by class, each class's name standing at its median, or beside it where that is taken."""
     ax = ax or plt.subplots(figsize=(5, 5))[1]
     z, labels = _array(z), _array(labels)
     ax.scatter(*z.T, c=[CLASSES[int(label) % 10] for label in labels], s=4, alpha=0.5, linewidths=0)
-    for label in np.unique(labels):
+    present = np.unique(labels)
+    medians = np.stack([np.median(z[labels == label], axis=0) for label in present])
+    for label, place in zip(present, _apart(medians, 0.055 * np.ptp(z, axis=0).max()), strict=True):
         text = names[int(label)] if names else str(int(label))
         box = {"boxstyle": "circle,pad=0.2", "fc": "white", "ec": CLASSES[int(label) % 10], "alpha": 0.85}
-        ax.text(*np.median(z[labels == label], axis=0), text, ha="center", va="center", fontsize=10, bbox=box)
+        ax.text(*place, text, ha="center", va="center", fontsize=10, bbox=box)
     ax.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
     return ax
+
+
+def _apart(points: np.ndarray, distance: float) -> np.ndarray:
+    """The points (N, 2), pushed away from each other until about `distance` lies between any two."""
+    for _ in range(50):
+        away = points[:, None] - points + np.eye(len(points))[..., None]
+        gap = np.linalg.norm(away, axis=-1)
+        push = np.maximum(distance - gap, 0) / np.maximum(gap, 1e-9) * (1 - np.eye(len(points)))
+        points = points + 0.5 * (push[..., None] * away).sum(1)
+    return points
 
 
 def bars(values: dict[str, float], ax: Axes | None = None, *, ylabel: str, errors=None, fmt: str = "{:.1f}") -> Axes:
@@ -176,17 +187,6 @@ def tint(mask, ax: Axes, *, size: int = 28) -> Axes:
     tiles = np.kron(_array(mask), np.ones((size, size)))
     ax.imshow(np.ma.masked_equal(tiles, 0), cmap=ListedColormap([ERROR]), alpha=0.3, interpolation="nearest")
     return ax
-
-
-@contextlib.contextmanager
-def off_screen():
-    """Figures made inside the block are closed at its end, whatever happens: for pictures kept as arrays."""
-    before = set(plt.get_fignums())
-    try:
-        yield
-    finally:
-        for number in set(plt.get_fignums()) - before:
-            plt.close(number)
 
 
 def _array(values) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Interactive parts: sliders that become arguments of one drawing function. Live with a kernel, a picture without."""
 
+import contextlib
 import io
 
 import ipywidgets
@@ -53,6 +54,8 @@ def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Fig
     codes = torch.as_tensor(codes).detach().cpu()
     if codes.ndim != 2 or codes.shape[1] != 2:
         raise ValueError(f"codes has shape {tuple(codes.shape)}; a map needs two latent dimensions: (N, 2)")
+    if len(labels) != len(codes):
+        raise ValueError(f"labels has {len(labels)} entries for {len(codes)} codes; each code needs its class")
     low, high = codes.quantile(0.005, dim=0), codes.quantile(0.995, dim=0)
     margin = 0.15 * (high - low)
     low, high = (low - margin).tolist(), (high + margin).tolist()
@@ -63,21 +66,7 @@ def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Fig
             image = decode(torch.tensor([[z1, z2]], dtype=torch.float32)).cpu().numpy()
         return _beside(background, to_pixels(z1, z2), image.reshape(28, 28))
 
-    names = ("first", "second")
-    controls = {
-        f"z{i + 1}": ipywidgets.FloatSlider(
-            value=min(max(start[i], low[i]), high[i]),
-            min=low[i],
-            max=high[i],
-            step=(high[i] - low[i]) / 200,
-            description=f"z{'₁₂'[i]}, {names[i]} latent variable",
-            readout_format=".2f",
-            continuous_update=True,
-            style={"description_width": "initial"},
-            layout={"width": "46em"},
-        )
-        for i in range(2)
-    }
+    controls = {f"z{i + 1}": _slider(i, low[i], high[i], start[i]) for i in range(2)}
     caption = (
         "Drag a slider, or focus it and use the arrow keys. The ring is the point z, the digit beside it its decoding. "
         "Watch where one class turns into another, and what is decoded where no codes lie."
@@ -85,9 +74,24 @@ def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Fig
     return Figure(controls, draw, caption=caption, alt=alt)
 
 
+def _slider(i: int, low: float, high: float, start: float) -> ipywidgets.FloatSlider:
+    """The control of one latent variable, in 200 steps."""
+    return ipywidgets.FloatSlider(
+        value=min(max(start, low), high),
+        min=low,
+        max=high,
+        step=(high - low) / 200,
+        description=f"z{'₁₂'[i]}, {('first', 'second')[i]} latent variable",
+        readout_format=".2f",
+        continuous_update=True,
+        style={"description_width": "initial"},
+        layout={"width": "46em"},
+    )
+
+
 def _map(codes, labels, low, high):
     """The scatter plot of the codes as an RGB image, and the way from z to its pixels."""
-    with plots.off_screen():
+    with _off_screen():
         fig, ax = plt.subplots(figsize=(4.2, 4.2), dpi=96)
         plots.classes(codes, labels, ax)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="auto")
@@ -101,6 +105,17 @@ def _map(codes, labels, low, high):
         return x, image.height - y
 
     return image, to_pixels
+
+
+@contextlib.contextmanager
+def _off_screen():
+    """Figures made inside the block are closed at its end, whatever happens: for pictures kept as arrays."""
+    before = set(plt.get_fignums())
+    try:
+        yield
+    finally:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
 
 
 def _beside(background: Image.Image, point, digit: np.ndarray) -> Image.Image:

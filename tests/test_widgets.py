@@ -107,6 +107,23 @@ def test_it_leaves_no_figure_open():
     assert not plt.get_fignums()
 
 
+def test_every_code_needs_its_class():
+    with pytest.raises(ValueError, match="labels has 5 entries for 9 codes"):
+        widgets.latent_explorer(lambda z: z, torch.randn(9, 2), torch.zeros(5), alt=ALT)
+
+
+def test_a_failing_map_leaves_no_figure_open_either(monkeypatch):
+    def fail(codes, labels, ax):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(widgets.plots, "classes", fail)
+    kept = plt.figure()
+    with pytest.raises(ZeroDivisionError):
+        explorer()
+    assert plt.get_fignums() == [kept.number]
+    plt.close(kept)
+
+
 @pytest.mark.parametrize("codes", [torch.zeros(5, 3), torch.zeros(5)])
 def test_codes_that_are_no_plane_are_explained(codes):
     with pytest.raises(ValueError, match="a map needs two latent dimensions"):
