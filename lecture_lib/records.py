@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import pickle
-import tempfile
 from pathlib import Path
 
 import torch
@@ -59,16 +58,15 @@ class History:
 def write_atomically(path: str | os.PathLike, write) -> None:
     """Call write(file) on a temporary file beside `path` and move it there: readers see the old file or the new one."""
     path = Path(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    try:
+        with part.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
-    os.replace(file.name, path)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def random_states(device: torch.device, generator: torch.Generator | None, states: dict | None = None) -> dict:
