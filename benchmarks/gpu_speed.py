@@ -48,9 +48,7 @@ def table(x, where, options) -> dict:
                 print(f"{way:14}{precision:12}{batch_size:8}", end="", flush=True)
                 try:
                     rates, loss = images_per_second(x, way, precision, batch_size, where, options)
-                except (
-                    Exception
-                ) as error:  # no compiler, no Triton, a backend without graphs: the other rows still count
+                except Exception as error:  # no compiler, no Triton, no graphs: the other rows still count
                     print(f"  failed: {type(error).__name__}: {str(error).strip().partition(chr(10))[0][:120]}")
                     continue
                 medians[way, precision, batch_size] = median = statistics.median(rates)
