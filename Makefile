@@ -11,7 +11,9 @@ NBVAL = --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbva
 # An active environment must not leak into ours, nor pip's settings for installing elsewhere.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV __PYVENV_LAUNCHER__ PIP_TARGET PIP_PREFIX
 
-.PHONY: help lab test run notebooks clean
+NBGRADER := $(VENV)/nbgrader
+
+.PHONY: help lab test run notebooks exercises grade selfcheck clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
@@ -20,9 +22,10 @@ help:  ## list these targets
 lab: $(READY)  ## open the lectures in JupyterLab; ARGS="--no-browser --port 9999" passes options
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
-test: $(READY)  ## check the code and the library, then execute every notebook and compare its outputs
+test: $(READY) $(NBGRADER)/installed  ## check the code and the library, then execute every notebook and compare its outputs
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m lecture_lib.grading release solutions exercises --check
 	$(RUN) -m pytest
 	$(RUN) -c 'from lecture_lib import data; [data.mnist(s, offline_fallback=False) for s in data.SPLITS]'  # outputs are of MNIST
 	$(if $(NOTEBOOKS),$(AS_STORED) $(RUN) -m pytest $(NBVAL) -p no:cacheprovider -n 2 --dist loadscope $(NOTEBOOKS))
@@ -33,6 +36,15 @@ run: $(READY)  ## execute one lecture into executed/: make run LECTURE=06
 notebooks: $(READY)  ## execute all notebooks in place, or one: make notebooks LECTURE=06
 	@$(RUN) -m lecture_lib.notebooks refresh $(LECTURE)
 
+exercises: $(READY)  ## write the exercises from the notebooks in solutions/
+	@$(RUN) -m lecture_lib.grading release solutions exercises
+
+grade: $(READY)  ## grade a class: make grade LECTURE=01 SUBMITTED=folder OUT=folder; ARGS="--jobs 4" passes options
+	@$(RUN) -m lecture_lib.grading grade --solution $(wildcard solutions/$(LECTURE)*.ipynb) --submitted $(SUBMITTED) --out $(OUT) $(ARGS)
+
+selfcheck: $(READY)  ## try solutions, untouched exercises, listed mistakes and escapes from the sandbox
+	@$(RUN) -m lecture_lib.grading selfcheck solutions
+
 clean:  ## remove .venv and the caches, nothing that you made
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -42,6 +54,12 @@ clean:  ## remove .venv and the caches, nothing that you made
 ifneq ($(CURDIR),$(shell cat $(READY) 2>/dev/null))
 .PHONY: $(READY)
 endif
+
+# nbgrader is tested against, and stands apart: in the environment it would add its extensions to everybody's JupyterLab.
+$(NBGRADER)/installed: requirements-nbgrader.txt $(READY)
+	@rm -rf $(NBGRADER)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --target $(NBGRADER) -r requirements-nbgrader.txt
+	@touch $@
 
 $(READY): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name it: make PYTHON=..."; exit 1; }

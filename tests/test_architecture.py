@@ -19,7 +19,7 @@ ROWS = [
     "grading",
     "notebooks notebook_format widgets slides",
     "plots",
-    "training records meters data downloads device",
+    "training records meters data downloads device checks",
     "autoencoder vae convolution",
     "intrinsic_dimension danco density mixture",
     "latent_variables elbo likelihoods pca",

@@ -1,0 +1,192 @@
+"""One submission against the instructor's notebook: cell by cell, the student's code in the sandbox, the tests here."""
+
+import hashlib
+import random
+import re
+from dataclasses import dataclass, field
+
+from lecture_lib.grading import bindings, bridge, placing, submission, trusted, verdicts
+from lecture_lib.grading.session import Session
+from lecture_lib.grading.source import Cell, Source
+
+METHOD = re.compile(r"\bdef (__\w+__)\(")
+OPERATORS = re.findall(r"\w+", "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift")
+FORWARDED = {f"__{side}{name}__" for side in ("", "r", "i") for name in OPERATORS}
+FORWARDED |= {f"__{name}__" for name in re.findall(r"\w+", "eq ne lt le gt ge neg pos abs invert bool int float index")}
+FORWARDED |= {
+    f"__{name}__" for name in re.findall(r"\w+", "len iter next getitem setitem contains repr str enter exit")
+}
+
+
+@dataclass
+class Ran:
+    """What became of a student's cell."""
+
+    output: str = ""
+    error: dict | None = None
+
+
+@dataclass
+class Trial:
+    """The state of one grading. `start` opens a link to a fresh sandbox; `tell` hears of the test that is being run."""
+
+    source: Source
+    plan: placing.Plan
+    start: object
+    limits: object
+    seed: str
+    tell: object = lambda event: None
+    skip: frozenset[str] = frozenset()  # tests that are known to hang the grader
+    space: trusted.Namespace = field(default_factory=trusted.Namespace)
+    ran: dict[int, Ran] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    mutating: bool = False  # whether the student's code changed arguments of a test
+
+    def __post_init__(self):
+        self.session = Session(self.start, self.limits)
+        self.reference: Trial | None = None
+
+    def run(self, until: str | None = None) -> list[dict]:
+        """All exercises' results, in order; those up to the one whose grade_id is `until` where that is given."""
+        _seeding_is_seen(self)
+        results = []
+        self._run_texts(submission.START)
+        for cell in self.source.cells:
+            if cell.role in ("manual", "task"):
+                results.append(verdicts.written(self, cell))
+            if cell.role == "test":
+                results.append(self.test(cell))
+                if cell.grade_id == until:
+                    break
+            elif cell.kind == "code":
+                self._run(cell)
+            if cell.role == "test" or cell.kind != "code" or cell.role in ("plain", "locked"):
+                self._run_texts(cell.index)
+        self.notes += [f"Its code was stopped: {why}." for why in dict.fromkeys(self.session.losses)]
+        return results
+
+    def close(self) -> None:
+        self.session.close()
+        if self.reference:
+            self.reference.close()
+
+    def _run(self, cell: Cell) -> None:
+        if cell.role in ("solution", "manual"):
+            self.tell({"cell": cell.grade_id})
+            self._run_texts(cell.index)
+            self.space.imports(self.source.imports(cell))
+            self.space.students |= set(self.source.names(cell))
+            return
+        self.tell({"cell": cell.grade_id or cell.index})
+        self.session.run(cell.released)
+        if (error := self.space.setup(cell.text)) is not None:
+            self.notes.append(f"Set-up code of the instructor stopped with {type(error).__name__}: {str(error)[:200]}")
+
+    def _run_texts(self, index: int) -> None:
+        for text in self.plan.code.get(index, ()):
+            answer = self.session.run(text)
+            ran = self.ran.setdefault(index, Ran())
+            ran.output = (ran.output + answer["output"])[: self.limits.output + 100]
+            ran.error = answer["error"] or ran.error
+
+    def test(self, cell: Cell) -> dict:
+        """The result of a test cell."""
+        if cell.grade_id in self.skip:
+            return verdicts.failed(self, cell, trusted.TimeUp())
+        self.tell({"test": cell.grade_id})
+        value, error, mutated = self._attempt(cell, follow=False)
+        if mutated:
+            value, error = self._with_changes(cell, value, error)
+        self.tell({"done": cell.grade_id})
+        return verdicts.passed(self, cell, value) if error is None else verdicts.failed(self, cell, error)
+
+    def _with_changes(self, cell: Cell, value, error):
+        """The verdict on code that changes a test's arguments in place: it must also hold where the test sees that.
+
+        Where it holds only so, it counts if the instructor's own solution is like that: else all could be made equal.
+        """
+        self.mutating = True
+        again, other, _ = self._attempt(cell, follow=True)
+        if other is not None:  # perhaps only because the first attempt left something changed
+            self.session.close()
+            again, other, _ = self._attempt(cell, follow=True)
+        if error is None:
+            return again, other
+        return (again, None) if other is None and self._reference_needs(cell) else (value, error)
+
+    def _attempt(self, cell: Cell, follow: bool):
+        """Execute a test; (value of its last line, exception or None, whether arguments were changed in place)."""
+        tree, before = bindings.tree(cell.text), dict(self.space.names)
+        link = None
+        try:
+            needed = self.space.needed(tree)
+            link = self.session.open() if needed else None
+            values = self.session.look(needed)
+            link = self.session.link
+            if link:
+                link.mutations.clear()
+                link.follow_mutations = self.session.follow = follow
+            self.space.bind(needed, values)
+            _reseed(f"{self.seed} {cell.grade_id}")
+            with trusted.limited(self.limits.test_seconds):
+                value = self.space.execute(tree, f"<{cell.grade_id}>")
+            error = None
+        except bridge.SandboxLost as lost:
+            self.session.lost(lost)
+            value, error = None, lost
+        except (Exception, trusted.TimeUp, SystemExit, KeyboardInterrupt) as raised:
+            value, error = None, raised
+        if error is not None:
+            self.space.names.clear()
+            self.space.names.update(before)
+        return value, error, bool(link and link.mutations)
+
+    def _reference_needs(self, cell: Cell) -> bool:
+        """Whether the instructor's own solution passes a test only because it changes its arguments in place."""
+        plan = placing.Plan({c.index: [c.text] for c in self.source.cells if c.role in ("solution", "manual")})
+        trial = Trial(self.source, plan, self.start, self.limits, self.seed)
+        trial._reference_needs = lambda cell: False
+        try:
+            return trial.run(until=cell.grade_id)[-1]["status"] != "passed"
+        finally:
+            trial.close()
+            _seeding_is_seen(self)
+
+
+def special_methods(source: Source) -> frozenset[str]:
+    """The special methods that the instructor's solutions define for their classes: those may be asked of objects."""
+    texts = [cell.text for cell in source.cells if cell.role in ("solution", "manual") and cell.kind == "code"]
+    found = {name for text in texts for name in METHOD.findall(text)} & FORWARDED
+    return frozenset(found | {"__eq__"} if any("@dataclass" in text for text in texts) else found)
+
+
+_PLAIN_SEEDS = {}
+
+
+def _seeding_is_seen(trial: Trial) -> None:
+    """From now on a test that seeds a generator seeds the student's as well, at the next call."""
+
+    def seen(module, name: str, which: str):
+        plain = _PLAIN_SEEDS.setdefault(which, getattr(module, name))
+
+        def seed(*args, **kwargs):
+            if trial.session.link is not None:
+                trial.session.link.seeded.add(which)
+            return plain(*args, **kwargs)
+
+        setattr(module, name, seed)
+
+    import numpy
+    import torch
+
+    seen(random, "seed", "random")
+    seen(numpy.random, "seed", "numpy")
+    seen(torch, "manual_seed", "torch")
+
+
+def _reseed(text: str) -> None:
+    """Fresh inputs for a test: not known before the submission is, the same whenever it is graded."""
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    _PLAIN_SEEDS["random"](number)
+    _PLAIN_SEEDS["numpy"](number % 2**32)
+    _PLAIN_SEEDS["torch"](number % 2**63)

@@ -1,0 +1,1 @@
+"""Broken, hostile and honest submissions to one small course, each with the points that it deserves."""
