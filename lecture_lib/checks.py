@@ -1,22 +1,25 @@
 """Assertions for exercises whose messages name the mistake: "twice the expected value: is a factor 1/2 missing?"
 
-They stand in the test cells, run in the student's notebook and in the grader alike, and raise `Mistake`. Nothing here
-knows an answer: what is expected, and what known mistakes would give, are arguments.
+They raise `Mistake`, in a student's notebook and in the grader alike. What is expected is an argument, and so is what
+known mistakes give, {hint: value}. All hints that fit are named, so two that cannot be told apart are both said.
 """
 
-import importlib
+import contextlib
+import functools
 import math
+import numbers
+import pydoc
 from statistics import NormalDist
 
+import numpy as np
 import torch
 from torch import Tensor
 
-HINTS = {
-    -1.0: "the opposite sign of what is expected",
+RATIOS = {
+    -1.0: "the opposite sign of what is expected: is there a minus too many or too few?",
     2.0: "twice the expected value: is a factor 1/2 missing?",
     0.5: "half the expected value: is there a factor 1/2 too many?",
-    -2.0: "minus twice the expected value: look at the sign and at the factor 1/2",
-    -0.5: "minus half the expected value: look at the sign and at the factor 1/2",
+    0.0: "zero, where something else is expected",
 }
 enforced = True  # the grader's trusted side switches `forbid` off; its sandbox lacks the names in any case
 
@@ -34,24 +37,23 @@ class Forbidden(RuntimeError):
 
 
 def close(name: str, got, expected, *, rtol: float = 1e-5, atol: float = 1e-7, mistakes=None) -> None:
-    """Check |got - expected| <= atol + rtol |expected|, everywhere and in the same shape; raise `Mistake` if not.
-
-    `got` and `expected`: numbers, lists, arrays or tensors of any shape. `mistakes` maps a hint to the value that
-    this mistake gives; every one that fits `got` is named, so two that cannot be told apart are both said.
-    """
-    value, target = _numbers(name, got), torch.as_tensor(expected).detach().cpu()
-    target = target.to(torch.complex128 if target.is_complex() else torch.float64)
-    if value.shape == target.shape and _equal(value, target, rtol, atol):
+    """Check |got - expected| <= atol + rtol |expected|, in one shape, of numbers, lists, arrays or tensors."""
+    value, target = _numbers(name, got), _tensor(expected)
+    if target.isnan().any():
+        raise ValueError("expected holds NaN, which nothing is close to; it must hold numbers")
+    if _equal(value, target, rtol, atol):
         return
-    hints = [h for h, wrong in (mistakes or {}).items() if _matches(value, _numbers(name, wrong), target, rtol, atol)]
-    hint = " or ".join(hints) or _diagnosis(value, target, rtol, atol)
-    raise Mistake(f"{name}: {hint}{_comparison(value, target)}", hint if hints or "?" in hint else None)
+    wrong = {hint: _tensor(mistaken) for hint, mistaken in (mistakes or {}).items()}
+    known = [h for h, w in wrong.items() if _equal(value, w, rtol, atol) and not _equal(w, target, rtol, atol)]
+    raise _mistake(name, known, _diagnosis(value, target, rtol, atol), _comparison(value, target, rtol))
 
 
 def that(condition, message: str) -> None:
     """Check that `condition` holds (a bool, or one tensor or array element); raise `Mistake(message)` if not."""
-    if not bool(condition):
-        raise Mistake(message, message if "?" in message else None)
+    with contextlib.suppress(RuntimeError, TypeError, ValueError):  # many truth values, or none
+        if condition:
+            return
+    raise Mistake(message, message if "?" in message else None)
 
 
 def raises(name: str, call, error: type[Exception], message: str = "") -> None:
@@ -66,140 +68,132 @@ def raises(name: str, call, error: type[Exception], message: str = "") -> None:
 
 
 def distributed(name: str, samples, cdf, *, mistakes=None, false_alarm: float = 1e-6) -> None:
-    """Check that 1-D samples are independent draws from the distribution function `cdf` (tensor -> tensor).
+    """Check that samples are independent draws from the distribution function `cdf` (tensor -> tensor).
 
     The largest distance between empirical and true distribution function exceeds sqrt(log(2 / false_alarm) / 2n) with
     probability at most `false_alarm`, for every n and cdf (Dvoretzky, Kiefer, Wolfowitz; constant by Massart 1990).
-    `mistakes` maps a hint to the distribution function that this mistake gives.
     """
-    values = _numbers(name, samples).flatten()
-    if len(values) < 100 or not values.isfinite().all():
-        raise Mistake(f"{name}: expected at least 100 finite numbers, got {len(values)}, {_not_finite(values)}")
+    values = _samples(name, samples, least=100)
     allowed = math.sqrt(math.log(2 / false_alarm) / (2 * len(values)))
     if (distance := _distance(values, cdf)) <= allowed:
         return
-    hints = [hint for hint, wrong in (mistakes or {}).items() if _distance(values, wrong) <= allowed]
-    hint = " or ".join(hints) or "these are not draws from the distribution asked for"
-    found = f"The distribution functions differ by {distance:.3f}, chance allows {allowed:.3f}."
-    raise Mistake(f"{name}: {hint}\n{found}", hint if hints else None)
+    known = [hint for hint, wrong in (mistakes or {}).items() if _distance(values, wrong) <= allowed]
+    found = f"\nThe distribution functions differ by {distance:.3f}; chance allows {allowed:.3f}."
+    raise _mistake(name, known, "these are not draws from the distribution asked for", found)
 
 
 def mean(name: str, samples, expected: float, variance: float, *, mistakes=None, false_alarm: float = 1e-6) -> None:
-    """Check the mean of n independent samples of known variance against `expected`, by the normal bound.
-
-    A right answer fails with probability `false_alarm` (as far as the mean of n samples is normal). `mistakes` maps a
-    hint to the mean that this mistake gives.
-    """
-    values = _numbers(name, samples).flatten()
-    if len(values) == 0 or not values.isfinite().all():
-        raise Mistake(f"{name}: expected finite numbers, got {len(values)}, {_not_finite(values)}")
-    allowed = NormalDist().inv_cdf(1 - false_alarm / 2) * math.sqrt(variance / len(values))
-    found = float(values.mean())
-    if abs(found - expected) <= allowed:
+    """Check the mean of many samples of known variance; right ones fail with probability `false_alarm` (normal law)."""
+    values = _samples(name, samples, least=1)
+    allowed = -NormalDist().inv_cdf(false_alarm / 2) * math.sqrt(variance / len(values))
+    if abs((average := float(values.mean())) - expected) <= allowed:
         return
-    hints = [hint for hint, wrong in (mistakes or {}).items() if abs(found - wrong) <= allowed]
-    hint = " or ".join(hints) or "the mean is not the one asked for"
-    raise Mistake(
-        f"{name}: {hint}\nThe mean is {found:.4g}, expected {expected:.4g}; chance allows {allowed:.2g}.",
-        hint if hints else None,
-    )
+    known = [hint for hint, wrong in (mistakes or {}).items() if abs(average - wrong) <= allowed]
+    found = f"\nThe mean is {average:.4g}, expected {float(expected):.4g}; chance allows a difference of {allowed:.2g}."
+    raise _mistake(name, known, "the mean is not the one asked for", found)
 
 
 def forbid(*names: str) -> None:
     """Make calls of these functions, "lecture_lib.gaussians.entropy", raise `Forbidden`: write them by hand."""
     for name in names:
-        module, _, attribute = name.rpartition(".")
-        if not callable(getattr(importlib.import_module(module), attribute, None)):
-            raise ValueError(f"names holds {name!r}, which is no function; expected module.function")
+        owner, _, attribute = str(name).rpartition(".")
+        if not owner or not callable(pydoc.locate(name)):
+            raise ValueError(f"names holds {name!r}, which is no function; expected the form 'module.function'")
         if enforced:
-            setattr(importlib.import_module(module), attribute, _refusal(name))
+            setattr(pydoc.locate(owner), attribute, functools.partial(_refuse, name))
 
 
-def _refusal(name: str):
-    def refuse(*args, **kwargs):
-        raise Forbidden(f"{name} may not be used in this exercise: write the formula yourself")
+def _refuse(name: str, *args, **kwargs):
+    raise Forbidden(f"{name} may not be used in this exercise: write the formula yourself")
 
-    return refuse
+
+def _mistake(name: str, known: list[str], otherwise: str, found: str) -> Mistake:
+    hint = " or ".join(known) or otherwise
+    return Mistake(f"{name}: {hint}{found}", hint if known or "?" in hint else None)
 
 
 def _numbers(name: str, value) -> Tensor:
-    """The value as a float64 (or complex128) tensor on the CPU; `Mistake` where it is none."""
+    """The value as `_tensor` gives it; `Mistake` where it is none."""
     if value is None:
-        raise Mistake(f"{name}: is None. Is a return missing?", "is a return missing?")
+        raise Mistake(f"{name} is None: is a return missing?", "is a return missing?")
     try:
-        tensor = torch.as_tensor(value).detach().cpu()
-    except (TypeError, ValueError, RuntimeError):
-        raise Mistake(f"{name}: expected numbers, got an object of type {type(value).__name__}") from None
-    if tensor.is_sparse or tensor.is_quantized or tensor.layout != torch.strided:
-        raise Mistake(f"{name}: expected an ordinary dense tensor, got one with layout {tensor.layout}")
-    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
+        return _tensor(value)
+    except Exception as error:
+        if callable(value):
+            raise _mistake(name, [], "a function instead of numbers: is it called, with parentheses?", "") from None
+        raise Mistake(f"{name}: expected numbers, got a value of type {type(value).__name__} ({error})") from None
+
+
+def _tensor(value) -> Tensor:
+    """Numbers as a float64 (or complex128) tensor on the CPU."""
+    if isinstance(value, list | tuple) and any(isinstance(part, list | tuple | Tensor | np.ndarray) for part in value):
+        return torch.stack([_tensor(part) for part in value])
+    if not isinstance(value, Tensor):
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and all(isinstance(part, numbers.Number) for part in array.flat):
+            array = array.astype(float)  # long integers, fractions, decimals
+        if array.dtype.kind not in "biufc":
+            raise TypeError("not numbers")
+        value = torch.from_numpy(np.array(array, dtype=complex if array.dtype.kind == "c" else float, order="C"))
+    if value.layout != torch.strided or value.is_meta or value.is_nested:
+        raise TypeError(f"its layout is {value.layout}, its device {value.device}")
+    return value.detach().cpu().to(torch.complex128 if value.is_complex() else torch.float64)
+
+
+def _samples(name: str, samples, least: int) -> Tensor:
+    values = _numbers(name, samples).flatten()
+    if (usable := 0 if values.is_complex() else int(values.isfinite().sum())) < (least := max(least, len(values))):
+        raise Mistake(f"{name}: expected {least} or more finite real numbers, got {usable}")
+    return values
 
 
 def _equal(value: Tensor, target: Tensor, rtol: float, atol: float) -> bool:
-    return torch.allclose(value, target.to(value.dtype), rtol=rtol, atol=atol, equal_nan=False) and (
-        value.is_complex() or not target.is_complex()
-    )
-
-
-def _matches(value: Tensor, wrong: Tensor, target: Tensor, rtol: float, atol: float) -> bool:
-    """Whether the value is what the mistake gives, on data that tells the mistake from the right answer."""
-    same = value.shape == wrong.shape and _equal(value, wrong, rtol, atol)
-    return same and not (wrong.shape == target.shape and _equal(wrong, target, rtol, atol))
+    dtype = torch.promote_types(value.dtype, target.dtype)
+    return value.shape == target.shape and torch.allclose(value.to(dtype), target.to(dtype), rtol, atol, equal_nan=True)
 
 
 def _diagnosis(value: Tensor, target: Tensor, rtol: float, atol: float) -> str:
     """What can be said without knowing the exercise."""
-    if value.shape != target.shape:
-        return _shape_hint(value, target, rtol, atol)
-    if not value.isfinite().all() and target.isfinite().all():
-        return f"some values are {_not_finite(value)}, all should be finite"
-    ratio, offset = _constant(value / target), _constant(value - target)
-    if ratio is not None and target.abs().min() > atol and target.numel() > 1:
-        return next((h for r, h in HINTS.items() if abs(ratio - r) < 1e-3), f"{ratio:.4g} times the expected value")
-    if offset is not None and target.numel() > 1:
-        return f"everywhere {abs(offset):.4g} too {'large' if offset > 0 else 'small'}: is a constant term wrong?"
-    if target.dim() == 2 and target.shape[0] == target.shape[1] and _equal(value.T, target, rtol, atol):
+    if value.dim() == 2 and _equal(value.T, target, rtol, atol):
         return "the transpose of what is expected: are rows and columns swapped?"
-    if not value.is_complex() and _equal(value.flatten().sort()[0], target.real.flatten().sort()[0], rtol, atol):
-        return "the right values in another order"
-    return "not the expected value"
+    if value.shape != target.shape:
+        right = "the numbers are right, but " if _equal(value.flatten(), target.flatten(), rtol, atol) else ""
+        more = ": is it one number for all, instead of one for each?" if value.numel() == 1 < target.numel() else ""
+        return f"{right}the shape is {tuple(value.shape)}, expected {tuple(target.shape)}{more}"
+    if (~value.isfinite() & (value != target)).any():
+        return "NaN or infinite values: is there a division by zero, or a root or log of what has none?"
+    if _equal(value, target, 1e-3, atol):
+        return f"close to the expected value, but not within {rtol:g} of it: is something rounded?"
+    if value.is_complex() or target.is_complex():
+        return "not the expected value"
+    several, ratio = target.numel() > 1, float((value * target).sum() / target.square().sum())
+    text = next((text for known, text in RATIOS.items() if abs(ratio - known) < 1e-3), None)
+    if _equal(value, ratio * target, rtol, atol) and (text or several):
+        return text or f"{ratio:.4g} times the expected value"
+    offset = float((value - target).mean())
+    if several and _equal(value, target + offset, rtol, atol):
+        return f"everywhere {abs(offset):.4g} too {'large' if offset > 0 else 'small'}: is a constant term wrong?"
+    if _equal(value.flatten().sort()[0], target.flatten().sort()[0], rtol, atol):
+        return "the right values in another order: are they sorted, or is an axis swapped?"
+    bad = int((~torch.isclose(value, target, rtol, atol)).sum())
+    return f"{bad} of {target.numel()} values are wrong" if several else "not the expected value"
 
 
-def _shape_hint(value: Tensor, target: Tensor, rtol: float, atol: float) -> str:
-    shapes = f"the shape is {tuple(value.shape)}, expected {tuple(target.shape)}"
-    if value.numel() == target.numel() and _equal(value.flatten(), target.flatten(), rtol, atol):
-        return f"the numbers are right, but {shapes}"
-    if value.dim() == 0 and target.dim() == 1:
-        return f"{shapes}: one number for each row is asked for, not one for all"
-    return shapes
-
-
-def _constant(x: Tensor) -> float | None:
-    """The number that all elements are, within one in ten thousand; None where there is none."""
-    x = x.real.flatten()
-    if x.numel() == 0 or not x.isfinite().all() or (x - x[0]).abs().max() > 1e-4 * x[0].abs():
-        return None
-    return float(x[0])
-
-
-def _comparison(value: Tensor, target: Tensor) -> str:
-    if value.shape != target.shape or value.numel() == 0:
+def _comparison(value: Tensor, target: Tensor, rtol: float) -> str:
+    """The numbers that differ most, and where."""
+    if value.shape != target.shape:
         return ""
-    gap = (value - target.to(value.dtype)).abs().nan_to_num(nan=math.inf).flatten()
-    worst = int(gap.argmax())
-    where = (
-        f" at position {tuple(map(int, torch.unravel_index(torch.tensor(worst), value.shape)))}" if value.dim() else ""
-    )
-    return f"\nExpected {target.flatten()[worst].item():.6g}, got {value.flatten()[worst].item():.6g}{where}."
-
-
-def _not_finite(value: Tensor) -> str:
-    return "NaN" if value.isnan().any() else "infinite" if value.isinf().any() else "all finite"
+    gap = (value - target).abs() - rtol * target.abs()
+    worst = int(gap.nan_to_num(nan=math.inf).masked_fill(value == target, -math.inf).argmax())
+    place = f" at {list(map(int, np.unravel_index(worst, value.shape)))}" if value.dim() else ""
+    return f"\nExpected {target.flatten()[worst]:.8g}, got {value.flatten()[worst]:.8g}{place}."
 
 
 def _distance(values: Tensor, cdf) -> float:
-    """Kolmogorov's distance between the empirical distribution of the values and cdf."""
-    ordered = values.sort()[0]
-    steps = torch.arange(len(ordered) + 1, dtype=ordered.dtype) / len(ordered)
-    f = cdf(ordered)
-    return float(torch.maximum((steps[1:] - f).abs().max(), (f - steps[:-1]).abs().max()))
+    """Kolmogorov's distance between the empirical distribution of the values and cdf, which may have jumps."""
+    points, counts = values.unique(return_counts=True)
+    below, steps = points.nextafter(torch.full_like(points, -math.inf)), counts.double().cumsum(0)
+    at, before = torch.as_tensor(cdf(points)), torch.as_tensor(cdf(below))
+    true = torch.stack([at, torch.where(before.isnan(), at, before)])  # a cdf may be undefined below its support
+    gaps = torch.stack([steps, steps - counts]) / len(values) - true
+    return float(gaps.abs().nan_to_num(nan=1.0).max())

@@ -17,7 +17,7 @@ from lecture_lib.grading.limits import Limits
 SETUP = (
     "import math\nimport numpy as np\nimport torch\nfrom torch import nn\nlimit = 10\ndef double(x):\n    return 2 * x"
 )
-LIMITS = Limits(call_seconds=3, cell_seconds=5, total_seconds=300)
+LIMITS = Limits(call_seconds=20, cell_seconds=5, total_seconds=300)
 
 # name: (solution, test)
 HONEST = {
@@ -267,7 +267,7 @@ LYING = {
     "a loop": ("def f(): return 1", "def f():\n    while True: pass", "assert f() == 1", "loop without an end"),
     "a loop that will not stop": (
         "def f(): return 1",
-        "def f():\n    while True:\n        try:\n            while True: sum(range(99))\n        except BaseException: pass",
+        "def f():\n    while True:\n        try:\n            while True: time.sleep(0.01)\n        except BaseException: pass",
         "assert f() == 1",
         "had to be stopped",
     ),
@@ -385,7 +385,8 @@ def lying(tmp_path_factory):
     cases = {}
     for number, (name, (*parts, _)) in enumerate(LYING.items()):
         cases[name] = [re.sub(r"\bf\b", f"f{number}", part) for part in parts]
-    return graded(*notebooks(tmp_path_factory.mktemp("lying"), cases))
+    limits = dataclasses.replace(LIMITS, call_seconds=3)
+    return graded(*notebooks(tmp_path_factory.mktemp("lying"), cases), limits)
 
 
 @pytest.mark.parametrize("name", HONEST)

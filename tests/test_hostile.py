@@ -34,7 +34,21 @@ solution, submitted, out, force, limits = sys.argv[1:]
 grade.grade(solution, submitted, out, jobs=2, sandbox="bwrap", force=force == "force", limits=json.loads(limits))
 """
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-ACTIVE = {"script", "iframe", "object", "embed", "form", "input", "button", "base", "link", "svg", "math", "frame", "applet"}
+ACTIVE = {
+    "script",
+    "iframe",
+    "object",
+    "embed",
+    "form",
+    "input",
+    "button",
+    "base",
+    "link",
+    "svg",
+    "math",
+    "frame",
+    "applet",
+}
 
 
 class Listener:
@@ -128,7 +142,9 @@ def snapshot(folder: Path) -> dict[str, tuple]:
     found = {}
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+        content = (
+            os.readlink(path) if path.is_symlink() else path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+        )
         found[str(path.relative_to(folder))] = status.st_mode, content
     return found
 
@@ -148,7 +164,7 @@ def marked(*marks) -> list[int]:
 
 @pytest.fixture(scope="module")
 def run():
-    """The graded class; it lies beside the library rather than in the folder for temporary files, which sandboxes hide."""
+    """The graded class, beside the library: sandboxes hide the folder for temporary files anyhow."""
     if not shutil.which("bwrap"):
         assert os.environ.get("CI") != "true", "bubblewrap is not installed here, so the grader was not tested"
         pytest.skip("bubblewrap is not installed: apt install bubblewrap")
@@ -160,6 +176,17 @@ def run():
 def named(entries: list[course.Entry]):
     """A test for each entry."""
     return pytest.mark.parametrize("entry", entries, ids=[f"{entry.category}: {entry.name}" for entry in entries])
+
+
+def test_attacks_earn_points_where_tests_and_submission_share_a_process(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "IPYTHONDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "hostile.naive"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    earned = json.loads(done.stdout)
+    assert earned.keys() == {entry.name for entry in ENTRIES if entry.proof}
+    assert [name for name, points in earned.items() if not points > 0] == []
 
 
 @named(ENTRIES)
@@ -182,9 +209,15 @@ def explain(result: dict) -> str:
 
 @named([entry for entry in ENTRIES if entry.note])
 def test_the_instructor_is_told_in_a_plain_sentence(run, entry):
-    notes = run.results()[shown(entry, run)][1]["notes"]
+    notes = told(run.results()[shown(entry, run)][1])
     assert any(re.search(entry.note, note) for note in notes), notes
-    assert all(len(note) < 600 and "Traceback" not in note for note in notes), notes
+    assert all("Traceback" not in note for note in notes), notes
+
+
+def told(result: dict) -> list[str]:
+    """What the instructor reads of a submission: the notes, and why points were lost."""
+    tests = [exercise for exercise in result["exercises"] if exercise["kind"] == "test"]
+    return result["notes"] + [exercise["message"] for exercise in tests if exercise["points"] < exercise["max_points"]]
 
 
 def test_every_exercise_that_earned_less_than_all_says_why(run):
@@ -192,7 +225,9 @@ def test_every_exercise_that_earned_less_than_all_says_why(run):
         (student, exercise["id"])
         for student, (_, result) in run.results().items()
         for exercise in result["exercises"]
-        if exercise["kind"] == "test" and exercise["points"] < exercise["max_points"] and not exercise["message"].strip()
+        if exercise["kind"] == "test"
+        and exercise["points"] < exercise["max_points"]
+        and not exercise["message"].strip()
     ]
     assert not silent
 
@@ -204,7 +239,9 @@ def test_every_student_has_a_result_and_a_row(run):
         rows = list(csv.reader(file))
     assert len(rows) == len(ENTRIES) + 1
     assert {len(row) for row in rows} == {len(rows[0])}
-    assert not [field for row in rows for field in row if re.match(r"[=+@\t\r]|-[^\d]", field)], "a spreadsheet would compute"
+    assert not [field for row in rows for field in row if re.match(r"[=+@\t\r]|-[^\d]", field)], (
+        "a spreadsheet would compute"
+    )
 
 
 def test_what_is_marked_by_hand_waits_for_a_hand(run):
@@ -241,7 +278,12 @@ def test_no_process_is_left(run):
 
 
 def test_no_marked_file_was_left_where_code_is_looked_for(run):
-    folders = {Path(folder or ".") for folder in sys.path} | {Path.home(), Path("/etc"), Path("/usr/local/bin"), Path("/tmp")}
+    folders = {Path(folder or ".") for folder in sys.path} | {
+        Path.home(),
+        Path("/etc"),
+        Path("/usr/local/bin"),
+        Path("/tmp"),
+    }
     folders |= {Path("/dev/shm"), Path("/var/tmp"), Path("/run"), run.root.parent, Path(__file__).parents[1]}
     left = [path for folder in folders if folder.is_dir() for path in folder.glob(f"{run.marker}*")]
     for path in left:
@@ -266,10 +308,22 @@ class Page(html.parser.HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        if tag in ACTIVE or (tag == "meta" and any(name == "http-equiv" and value == "refresh" for name, value in attrs)):
+        if tag in ACTIVE or (
+            tag == "meta" and any(name == "http-equiv" and value == "refresh" for name, value in attrs)
+        ):
             self.found.append(tag)
         for name, value in attrs:
-            fetched = name in ("src", "href", "srcset", "action", "data", "poster", "background", "xlink:href", "formaction")
+            fetched = name in (
+                "src",
+                "href",
+                "srcset",
+                "action",
+                "data",
+                "poster",
+                "background",
+                "xlink:href",
+                "formaction",
+            )
             if name.startswith("on") or (fetched and not re.match(r"#|data:image/png;base64,", value or "")):
                 self.found.append(f"{tag} {name}={value}")
             if name == "style" and "url(" in (value or ""):

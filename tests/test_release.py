@@ -25,6 +25,7 @@ SOLUTION = """def kl(mu, log_var):
     terms = mu**2 + log_var.expm1() - log_var
     n = 3
     total = terms.sum(-1)  # (B,)
+    scale = sigma**2
     return 0.5 * total
     ### END SOLUTION"""
 TEST = """x = torch.randn(7, 5, generator=generator)
@@ -117,6 +118,13 @@ def test_tests_and_set_up_are_locked_and_answers_cannot_be_deleted(read):
         "why": (False, None),
         "t": (None, None),
     }
+
+
+def test_a_test_is_locked_even_where_its_source_is_not(read):
+    src = read(cell("assert 1", "test", "open"))
+    src.cells[-1].cell.metadata.nbgrader.locked = False
+    metadata = release.release(src).cells[-1].metadata
+    assert (metadata.deletable, metadata.editable, metadata.nbgrader.locked) == (False, False, False)
 
 
 def test_metadata_of_older_schemas_is_brought_up_to_date(read):
@@ -220,6 +228,7 @@ def test_a_line_of_an_answer_is_found_wherever_it_is_stored(planted, place, line
         SOLUTION,
         SOLUTION.replace("    ", "  ").replace(" = ", "="),
         "terms = mu**2 + log_var.expm1() - log_var",
+        "scale = sigma ** 2",
         "if True:\n            terms=mu ** 2+log_var.expm1()-log_var  # done",
         "total = terms.sum(-1)\nreturn 0.5 * total",
         "expected = mu**2 + log_var.expm1() - log_var",
@@ -260,6 +269,7 @@ def test_an_answer_of_one_short_line_is_found(read):
         cell("total = terms.sum(-1)\nloss.backward()"),
         cell("x = [\n]\nreturn total\nelse:\n    pass"),
         cell("self.terms = mu**2 + other", kind="markdown"),
+        cell("total = terms.sum(0)"),
     ],
 )
 def test_common_lines_are_no_leak(read, innocent):
@@ -276,7 +286,7 @@ def test_imports_headers_and_trifles_of_a_solution_may_be_shown(read):
         "total = 0",
         "return total",
     ]
-    src = read(cell("\n".join(trifles), "manual", "bound"))
+    src = read(cell("\n".join([*trifles, "return encoder(x) + 1"]), "manual", "bound"))
     nb = release.release(src)
     nb.cells += [v4.new_markdown_cell(line) for line in trifles]
     assert release.leaks(src, nb) == []
@@ -328,11 +338,29 @@ def test_an_author_can_say_that_a_cell_shows_a_line_on_purpose(read):
         ("total = 0", 2),
         ("y += 1", 3),
         ("return x @ self.w", 3),
+        ("rtol=1e-4,", 3),
+        ("return a - b", 3),
         ("z = mu + eps * std", 6),
     ],
 )
 def test_the_weight_of_a_line_by_hand(line, weight):
     assert leakage._weight(line) == weight
+
+
+@pytest.mark.parametrize(
+    "line, computes",
+    [
+        ("variance = sigma**2", True),
+        ("z = x @ W.T", True),
+        ("y = f(x) - 1", True),
+        ("total += 1", False),
+        ("total = terms.sum(-1)", False),
+        ("x = tensor(3e-4)", False),
+        ("call(first, *layers)", False),
+    ],
+)
+def test_a_line_computes_where_an_operator_joins_two_things(line, computes):
+    assert leakage._computes(line, leakage._weight(line)) == computes
 
 
 # --- writing
@@ -415,7 +443,7 @@ def test_an_exercise_under_the_name_of_another_is_not_written_over(folders):
     solutions, exercises = folders
     release.write(solutions, exercises)
     (exercises / "01_name.ipynb").replace(exercises / "02_more.ipynb")
-    with pytest.raises(source.SourceError, match="02_more.ipynb was edited by hand"):
+    with pytest.raises(source.SourceError, match=r"02_more\.ipynb was edited by hand"):
         release.write(solutions, exercises)
 
 

@@ -443,12 +443,15 @@ def test_a_huge_allocation_fails_and_the_rest_goes_on(inside):
     [
         "number = 0\nwhile True:\n    open(f'/tmp/{number}', 'w').close()\n    number += 1",
         "open('/tmp/x', 'wb').write(bytes(60 << 20)); open('/tmp/y', 'wb').write(bytes(60 << 20)); time.sleep(60)",
+        "import threading\ndef grow():\n    block = []\n    while True: block.append(b'x' * 2**20)\n"
+        "threading.Thread(target=grow).start()\nctypes.CDLL(None).syscall(__EXIT__, 0)",
         "m = mmap.mmap(-1, 1 << 37, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ)\n"
         "for i in range(1 << 16): m[i << 21]\ntime.sleep(60)",
     ],
-    ids=["empty files", "files", "page tables"],
+    ids=["empty files", "files", "first thread ended", "page tables"],
 )
-def test_memory_in_no_process_is_counted(inside, code):
+def test_memory_that_no_process_shows_is_counted(inside, code):
+    code = code.replace("__EXIT__", {"x86_64": "60", "aarch64": "93"}.get(platform.machine(), "1"))
     assert ended(inside(code, sandbox.Limits(memory=100 * MB, total_seconds=60))) == "memory"
 
 
@@ -616,13 +619,9 @@ def test_a_forbidden_function_is_gone_from_source_and_bytecode(inside):
         """import pathlib, statistics, inspect
 tell([attempt(statistics.pstdev, [1, 2]), attempt(statistics.NormalDist().pdf, 0), statistics.pvariance([1, 2])])
 tell(inspect.getsource(statistics.pstdev)); tell(inspect.getsource(statistics.pvariance).strip().splitlines()[-1])
-found = []
-for path in pathlib.Path(statistics.__file__).parent.glob("__pycache__/statistics.*.pyc"):
-    try:
-        found.append(b"_float_sqrt_of_frac" in path.read_bytes() and b"may not be used" not in path.read_bytes())
-    except PermissionError:
-        found.append(False)
-tell(found); tell(attempt(open, statistics.__file__, "r+"))""",
+compiled = pathlib.Path(statistics.__file__).parent.glob("__pycache__/statistics.*.pyc")
+tell([path.name for path in compiled if path.read_bytes() and b"may not be used" not in path.read_bytes()])
+tell(attempt(open, statistics.__file__, "r+"))""",
         forbidden=("statistics.pstdev", "statistics.NormalDist.pdf", "math.lgamma"),
     )
     assert told(box) == ["NotImplementedError", "NotImplementedError", 0.25]
@@ -630,7 +629,7 @@ tell(found); tell(attempt(open, statistics.__file__, "r+"))""",
     assert "statistics.pstdev may not be used in this exercise: write it yourself" in source
     assert "sqrt" not in source
     assert "return " in kept
-    assert not any(told(box))
+    assert told(box) == []
     assert told(box) in ("OSError Read-only file system", "PermissionError Permission denied")
     assert box.runtime_forbidden == ("math.lgamma",)
 
@@ -688,7 +687,7 @@ def test_what_has_no_source_of_its_own_is_left_to_the_worker():
     class_call = "statistics.NormalDist"
     found = forbidden.filtered(("math.sqrt", "fractions.Fraction.conjugate", class_call, "statistics.mean"))
     assert found.runtime == ("math.sqrt", "fractions.Fraction.conjugate", class_call)
-    assert {path.name for path in found.copies if path.suffix == ".py"} == {"statistics.py"}
+    assert {path.name for path in found.files if path.suffix == ".py"} == {"statistics.py"}
 
 
 @in_bubblewrap
@@ -778,11 +777,12 @@ def test_the_sandbox_costs_less_than_a_tenth_of_a_second(tmp_path):
             told(box)
             return time.perf_counter() - start
 
-    costs = []
-    while len(costs) < 20 and not (len(costs) >= 5 and min(costs) < 0.1):  # a busy machine may need more tries
-        costs.append(seconds("bwrap") - seconds("none"))
-    print(f"start in the sandbox: {min(costs) * 1000:.0f} ms more than without")
-    assert min(costs) < 0.1
+    within, without = [seconds("bwrap")], [seconds("none")]
+    while len(within) < 5 or (len(within) < 20 and min(within) - min(without) > 0.1):  # a busy machine needs more tries
+        within.append(seconds("bwrap"))
+        without.append(seconds("none"))
+    print(f"start: {min(within) * 1000:.0f} ms in the sandbox, {min(without) * 1000:.0f} ms without")
+    assert min(within) - min(without) < 0.1
 
 
 # Without a sandbox
@@ -897,10 +897,15 @@ def test_what_is_missing_is_said_with_what_to_do(monkeypatch):
     answer = subprocess.CompletedProcess([], 0, "bubblewrap 0.6.1\n")
     monkeypatch.setattr(bubblewrap.subprocess, "run", lambda *args, **settings: answer)
     assert "too old (0.6.1)" in ask()
-    answer.stdout = "bubblewrap 0.11.0\n"
 
-    def refused():
-        raise sandbox.SandboxError("bubblewrap could not start: Permission denied")
 
-    monkeypatch.setattr(bubblewrap, "_trial", refused)
-    assert "Permission denied. Unprivileged user namespaces must be allowed" in ask()
+@pytest.mark.skipif(sys.platform != "linux", reason="bubblewrap runs on Linux only")
+def test_where_the_system_forbids_it_the_reason_and_the_setting_are_named(monkeypatch, tmp_path):
+    fake = tmp_path / "bwrap"
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap 0.11.0 && exit\necho No permissions; exit 1\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    sentence = bubblewrap.unavailable.__wrapped__()
+    assert sentence.startswith("bubblewrap could not start: No permissions. Unprivileged user namespaces must be")
+    with pytest.raises(sandbox.SandboxError, match="No permissions"):
+        sandbox.start("bwrap", ROOMY, script=fake)

@@ -216,6 +216,7 @@ def test_a_solution_with_wrong_markers_is_refused_by_its_id(read, text, reason):
         (cell("x", "solution", schema_version=None), "schema_version None"),
         (cell("x", "solution", schema_version=4), "schema_version 4"),
         (cell("from lecture_lib import checks\nchecks.forbid(name)"), "written out in quotes"),
+        (cell("checks.forbid(name='a')"), "written out in quotes"),
     ],
 )
 def test_a_cell_that_no_grader_could_use_is_refused(read, wrong, reason):

@@ -2,18 +2,18 @@
 
 `python -m lecture_lib.grading` is the way in. What the modules do, in the order in which work passes through them:
 
-- the instructor's notebook: `source` reads it (`bindings` reads its code), `release` writes the exercise, `leakage` looks
-  for what must not be in it; `answers` and `selfcheck` try listed mistakes before students do, `escapes` the sandbox
+- the instructor's notebook: `source` reads it (`bindings` its code), `release` writes the exercise, `leakage` looks for
+  what must not be in it; `answers` and `selfcheck` try listed mistakes before students do, `escapes` the sandbox
 - a class: `grade` runs all (`single` one student, `handed_in` opens files that may be anything, `jury` asks a judge
-  process, `lock` keeps a second grader out, `results` keeps records), `check` is a student's own run
-- one submission: `judge` is the process, with `inner` in another; `submission` reads the notebook, `placing` matches its
-  cells to the source's, `trial` goes through them, `trusted` executes the instructor's code, `verdicts` finds the words
-- the trusted end of the pipe: `session` (a sandbox, and another when it is lost), `bridge` (requests), `proxies` and `nets`
-  (stand-ins), `mirrors` (parameters and gradients), `transfer` (what tests hand over), `watching` (deadlines)
+  process, `lock` keeps a second grader out, `results` keeps records); `check` is a student's own run
+- one submission: `judge` is the process, with `inner` in another; `submission` reads the notebook, `placing` matches
+  its cells to the source's, `trial` goes through them, `trusted` executes the instructor's code, `verdicts` finds words
+- the trusted end of the pipe: `session` (a sandbox, and another when it is lost), `bridge` (requests), `proxies` and
+  `nets` (stand-ins), `mirrors` (parameters and gradients), `transfer` (what tests hand over), `watching` (deadlines)
 - the pipe: `wire` (messages), `encoding` and `decoding` (plain data, strictly)
 - the student's end: `worker` (answers requests), `shell` (runs cells), `handles` (what cannot leave)
-- the sandbox: `sandbox` starts and ends it; `bubblewrap`, `view` (what is seen inside), `seccomp` (system calls), `limits`,
-  `processes` (memory and numbers), `capture` (output), `forbidden` (a library without the forbidden functions)
+- the sandbox: `sandbox` starts and ends it; `bubblewrap`, `view` (what is seen inside), `seccomp` (system calls),
+  `limits`, `processes` (memory and numbers), `capture` (output), `forbidden` (a library without some functions)
 - what people read: `feedback` (a student), `gradebook` and `marks` (tables, hand marking), `report` (a class), with
   `pages` and `printable` under them
 """

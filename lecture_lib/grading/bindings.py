@@ -101,7 +101,7 @@ def forbidden(text: str) -> list[str]:
     for node in ast.walk(tree(text)) if tree(text) else ():
         if isinstance(node, ast.Call) and re.search(r"(^|\bchecks\.)forbid$", ast.unparse(node.func)):
             names = [getattr(argument, "value", None) for argument in [*node.args, *node.keywords]]
-            if node.keywords or not all(isinstance(name, str) for name in names):
+            if not all(isinstance(name, str) for name in names):
                 raise ValueError(f"{ast.unparse(node)}: names to forbid must be written out in quotes")
             found += names
     return found

@@ -1,5 +1,6 @@
 """Starts a command in a sandbox of bubblewrap, with no network, no rights, and no process but its own in sight."""
 
+import contextlib
 import functools
 import json
 import os
@@ -21,7 +22,7 @@ ISOLATION = [
 READ_ONLY = ["--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]
 ADVICE = (
     "Unprivileged user namespaces must be allowed: as administrator, look at user.max_user_namespaces, on Ubuntu at "
-    "kernel.apparmor_restrict_unprivileged_userns, in a container at its profile."
+    "kernel.apparmor_restrict_unprivileged_userns, in a container at its profile and at the rights of its root."
 )
 # Not -I, which would ignore the fixed hashes of the environment; that is cleared anyway.
 PYTHON = [sys.executable, "-s", "-P", "-u"]
@@ -49,35 +50,44 @@ def unavailable() -> str | None:
 
 def _trial() -> str | None:
     """Start Python in a sandbox and see whether it works."""
-    shown = view.options(2**20, Path(__file__), None, {}, [])
+    shown = view.options(2**20, Path(__file__), None, [])
     program = "import lecture_lib.grading.limits, time; print('works'); time.sleep(60)"
-    process, namespace = launch([*PYTHON, "-c", program], view.environment("/tmp", view.COURSE, None), shown, {})
+    process, namespace = launch([*PYTHON, "-c", program], view.environment("/tmp", view.COURSE, None), shown, {}, {})
     first = process.stdout.readline()
     namespace.kill()
     namespace.close()
     said = (first + process.communicate()[0]).decode(errors="replace").strip()
-    return None if said == "works" else f"Python does not start in a sandbox of bubblewrap: {said[-500:]}"
+    return (
+        None
+        if said == "works"
+        else f"Python does not start in a sandbox of bubblewrap: {said.splitlines()[-1] if said else 'no word'}."
+    )
 
 
-def launch(command: list[str], environment: dict, shown: list[str], rlimits: dict, descriptors: tuple[int, ...] = ()):
+def launch(command: list[str], environment: dict, shown: list[str], files: dict, rlimits: dict, descriptors=()):
     """(process of bubblewrap, namespace): `command` runs in it, held to `rlimits`, with `descriptors` open.
 
-    The kernel ends the sandbox together with the thread that calls this.
+    It sees what the options `shown` build, with `files`, {place: content}, laid over it. The kernel ends the sandbox
+    together with the thread that calls this.
     """
+    binary = shutil.which("bwrap")
+    if not binary:
+        raise SandboxError(unavailable())
     (told, telling), (blocked, letting) = os.pipe(), os.pipe()
     user, rights, become = _user()
-    users = _file(f"student:x:{user}:{user}::/tmp:/bin/sh\n".encode())
     options = [*ISOLATION, *rights, "--info-fd", str(telling), "--block-fd", str(blocked), *shown]
     options += [word for item in environment.items() for word in ("--setenv", *item)]
-    options += ["--ro-bind-data", str(users), "/etc/passwd", *READ_ONLY]
-    given = [telling, blocked, users]
+    given = [telling, blocked]
+    for place, content in (files | {"/etc/passwd": f"student:x:{user}:{user}::/tmp:/bin/sh\n".encode()}).items():
+        given.append(_file(content))
+        options += ["--perms", "0444", "--ro-bind-data", str(given[-1]), place]
+    options += READ_ONLY
     if program := seccomp.program():
         given.append(_file(program))
         options += ["--seccomp", str(given[-1])]
     # The first process inside shows its command line and its environment: neither says anything.
     given.append(_file("".join(f"{option}\0" for option in options).encode()))
-    line = [shutil.which("bwrap"), "--args", str(given[-1]), "--", *become, *command]
-    process = _popen(line, (*given, *descriptors))
+    process = _popen([binary, "--args", str(given[-1]), "--", *become, *command], (*given, *descriptors))
     for descriptor in given:
         os.close(descriptor)
     try:
@@ -134,9 +144,13 @@ def _started(process: subprocess.Popen, told: int, letting: int, rlimits: dict[s
         text = file.read()
         if not text:
             raise _failure(process)
-        namespace = processes.Namespace(json.loads(text)["child-pid"])
-        limits.hold(namespace.first, rlimits)
-        Path(f"/proc/{namespace.first}/oom_score_adj").write_text("1000")  # where memory runs out, this goes first
+        try:
+            namespace = processes.Namespace(json.loads(text)["child-pid"])
+            limits.hold(namespace.first, rlimits)
+        except ProcessLookupError:
+            raise _failure(process) from None
+        with contextlib.suppress(OSError):  # where memory runs out, this goes first
+            Path(f"/proc/{namespace.first}/oom_score_adj").write_text("1000")
     end = time.monotonic() + PATIENCE
     while not namespace.open_scratch():
         if process.poll() is not None or time.monotonic() > end:

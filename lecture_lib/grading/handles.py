@@ -153,8 +153,14 @@ class Handles:
     def backward(self, roots: list[int], grads: list, inputs: list) -> list:
         """Gradients of sum(grads * roots) with respect to inputs: [own number or None, argument's number or None]."""
         wrt = [self.things[mine] if mine is not None else self.leaves[theirs] for mine, theirs in inputs]
-        outputs = [self.things[root] for root in roots]
-        return list(torch.autograd.grad(outputs, wrt, grads, retain_graph=True, allow_unused=True))
+        outputs, kept = [self.things[root] for root in roots], [tensor.grad for tensor in wrt]
+        for tensor in wrt:
+            tensor.grad = None
+        torch.autograd.backward(outputs, grads, retain_graph=True, inputs=wrt or None)  # .grad may be forbidden
+        found = [tensor.grad for tensor in wrt]
+        for tensor, gradient in zip(wrt, kept, strict=True):
+            tensor.grad = gradient
+        return found
 
 
 class CallBack:

@@ -55,7 +55,7 @@ def grade(request: dict, tell) -> dict:
 
 
 def _graded(request: dict, teacher: source.Source, data: bytes | None, seed: str, tell) -> tuple[list, list]:
-    limits = Limits(**{k: v for k, v in request["limits"].items() if k in {f.name for f in dataclasses.fields(Limits)}})
+    limits = _limits(request["limits"])
     try:
         if data is None:
             raise submission.SubmissionError("No notebook was handed in.")
@@ -73,6 +73,10 @@ def _graded(request: dict, teacher: source.Source, data: bytes | None, seed: str
     if run.mutating:
         run.notes.append("Its code changes arguments that the tests gave it in place.")
     return exercises, notes + plan.notes + run.notes
+
+
+def _limits(asked: dict) -> Limits:
+    return Limits(**{field.name: asked[field.name] for field in dataclasses.fields(Limits) if field.name in asked})
 
 
 def _starter(request: dict, teacher: source.Source, limits: Limits, seed: str):

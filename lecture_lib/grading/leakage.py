@@ -4,8 +4,8 @@ Lines are compared by their words and signs: neither indentation nor spaces nor 
 its weight, the number of its names, numbers and operators. Imports, headers of functions and classes and lines of
 little weight (`else:`, `return x`, `total = 0`) never leak, unless the answer has nothing heavier. A long line leaks
 wherever it occurs, also in the midst of other text, and so does the formula on the right of a `=` or `return`.
-A short line (`x_hat = model(x)`) leaks where it stands by itself; in a code cell, where such lines are common, only
-beside a second line of the same answer.
+A short line (`x_hat = model(x)`) leaks where it stands by itself; in a code cell, where such lines are common, it must
+also compute (`variance = sigma**2`) or stand beside a second line of the same answer.
 
 Given, so not secret: what the cell itself shows around its regions, for hidden tests also the visible tests, and cells
 of the source with the tag `given`, by which an author says that they show a line on purpose.
@@ -24,8 +24,9 @@ from nbformat import NotebookNode
 
 from lecture_lib.grading import source
 
-SHORT, LONG = 3, 6  # weights from which a line counts
-LIGHT = set(keyword.kwlist) - {"None", "True", "False"} | {"self", "=", "-"}
+SHORT, COMPUTES, LONG = 3, 4, 6  # weights from which a line counts, counts if it computes, counts anywhere
+LIGHT = set(keyword.kwlist) - {"None", "True", "False"} | {"self", "="}
+WORD = re.compile(r"[^\W\d]\w*|\d+(?:\.\d+)?(?:e[-+]?\d+)?|[-+*/%@<>=!&|^~]+")
 NEVER = re.compile(r"\s*(?:(?:import|from)\b[^;]*|(?:async\s+)?(?:def|class)\b.*[:(,]|@.*)$")
 FORMULA = re.compile(r"(?:^\s*return\b|(?<![=!<>])=(?!=))\s*(.*[-+*/@%].*[-+*/@%].*)$")
 EDGE = r"[`\"'<>|\[\]*:;#-]"  # what may stand beside a short line that stands by itself
@@ -35,12 +36,13 @@ COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Secret(NamedTuple):
-    """A line that must not be seen, as it stands in the answer and as words and signs to look for."""
+    """A line that must not be seen: as it stands in the answer, as words and signs to look for, how it counts."""
 
     number: int
     line: str
     piece: str
     long: bool
+    computes: bool
 
 
 def leaks(src: source.Source, nb: NotebookNode) -> list[str]:
@@ -54,7 +56,7 @@ def leaks(src: source.Source, nb: NotebookNode) -> list[str]:
             hits = [(secret, at) for secret in secrets if (at := _find(secret, lines, flat, starts))]
             company = min(2, len({secret.number for secret in secrets})) if is_code else 1
             enough = len({secret.number for secret, _ in hits}) >= company
-            shown = {secret.number: (secret, at) for secret, at in hits if secret.long or enough}
+            shown = {secret.number: (secret, at) for secret, at in hits if secret.computes or enough}
             found += [f"{place} line {at}, shows line {n} of {name}: {s.line}" for n, (s, at) in shown.items()]
     return [f"{src.name}: {sentence}" for sentence in dict.fromkeys(found)]
 
@@ -87,7 +89,7 @@ def _secrets(lines: list[str], is_code: bool, given: str) -> list[Secret]:
             pieces.append((number, line.strip(), formula[1], _weight(formula[1])))
     least = min(SHORT, max((weight for *_, weight in pieces), default=0))
     return [
-        Secret(number, line, _normal(piece), weight >= LONG)
+        Secret(number, line, _normal(piece), weight >= LONG, weight >= LONG or _computes(piece, weight))
         for number, line, piece, weight in pieces
         if weight >= max(least, SHORT - 1) and f" {_normal(piece)} " not in given
     ]
@@ -95,8 +97,12 @@ def _secrets(lines: list[str], is_code: bool, given: str) -> list[Secret]:
 
 def _weight(line: str) -> int:
     """Names, numbers and operators of a line; no keywords, numbers other than 0, 1 and 2 count twice."""
-    words = re.findall(r"[^\W\d]\w*|\d+(?:\.\d+)?|[-+*/%@<>=!&|^~]+", line)
-    return sum(2 if word[0].isdigit() and word not in "012" else word not in LIGHT for word in words)
+    return sum(2 if word[0].isdigit() and word not in "012" else word not in LIGHT for word in WORD.findall(line))
+
+
+def _computes(line: str, weight: int) -> bool:
+    """Whether a line has an operator between two things; not that of -1, 1e-3 or *args."""
+    return weight >= COMPUTES and bool(re.search(r"[\w)\]]\s*[-+*/@%]", re.sub(r"\d[eE][-+]\d", "0", line)))
 
 
 def _normal(text: str) -> str:

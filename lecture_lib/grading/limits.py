@@ -26,13 +26,13 @@ class Limits:
     processes: int = 64  # processes and threads: this many are too many
     file_size: int = 64 * 2**20  # bytes of a file
     scratch: int = 256 * 2**20  # bytes of all files in the private /tmp
-    cell_seconds: float = 120  # wall time of a cell
+    cell_seconds: float = 60  # wall time of a cell
     call_seconds: float = 30  # wall time of a call by a test
     total_seconds: float = 900  # wall time of everything
     cpu_seconds: float = 900  # processor time of everything
     message: int = 64 * 2**20  # bytes of a message over the pipe
     output: int = 20_000  # characters kept of what it prints between two marks
-    test_seconds: float = 120  # wall time of a test cell
+    test_seconds: float = 60  # wall time of a test cell
 
 
 def rlimits(limits: Limits) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Which cell of a submission belongs where in the instructor's notebook: by grade_id, else by what it defines."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from lecture_lib.grading.source import Cell, Source
@@ -18,106 +19,108 @@ class Plan:
 
 def plan(source: Source, pieces: list[Piece]) -> Plan:
     """Find the place of every piece."""
-    found, left = Plan(), _place(source, pieces)
+    found, pieces = Plan(), _place(source, pieces)
     handed_out = {_plain(cell.released) for cell in source.cells}
-    ours = {cell.index: cell for cell in source.cells if cell.kind == "code" and cell.role in ("solution", "manual")}
-    chosen = {index: _candidates(source, cell, ours, left) for index, cell in ours.items()}
-    for index, cell in ours.items():
-        changed = [piece for piece in chosen[index] if _plain(piece.text) != _plain(cell.released)]
-        names = set(source.names(cell))
-        if not changed:
-            changed = [p for p in left if p.defines & names and _plain(p.text) not in handed_out]
-        chosen[index] = changed
-        if not changed:
-            found.untouched.add(index)
-            found.code[index] = [cell.released]
-    _describe(source, ours, chosen, left, found)
+    own = [piece for piece in pieces if _plain(piece.text) not in handed_out]
+    ours = [cell for cell in source.cells if cell.kind == "code" and cell.role in ("solution", "manual")]
+    chosen = _choose(source, ours, pieces, own)
     first = {}
-    for index in sorted(ours):
-        for piece in chosen[index]:
-            first.setdefault(id(piece), index)
-    for piece in left:  # in the order of the student's notebook
-        if id(piece) in first:
-            found.code.setdefault(first[id(piece)], []).append(piece.text)
-        elif piece.kind == "code" and not _is_ours(source, piece, handed_out):
-            found.code.setdefault(piece.near, []).append(piece.text)
-    _answers(source, left, chosen, handed_out, found)
+    for cell in ours:
+        if not chosen[cell.index]:
+            found.untouched.add(cell.index)
+            found.code[cell.index] = [cell.released]
+        for piece in chosen[cell.index]:
+            first.setdefault(id(piece), cell.index)
+    tests = _changed_tests(source, pieces)
+    for piece in own:  # in the order of the student's notebook
+        if id(piece) in first or (piece.kind == "code" and piece.cell not in tests):
+            found.code.setdefault(first.get(id(piece), piece.near), []).append(piece.text)
+    _answers(source, pieces, own, chosen, found)
+    found.notes += _notes(ours, pieces, chosen)
     return found
 
 
 def _place(source: Source, pieces: list[Piece]) -> list[Piece]:
-    """Sets `near`, and drops empty pieces."""
-    by_id = {cell.grade_id: cell.index for cell in source.cells if cell.grade_id}
-    by_id |= {cell.cell.get("id"): cell.index for cell in source.cells if cell.cell.get("id") not in by_id}
-    by_text = {_plain(cell.released): cell.index for cell in source.cells if cell.kind == "code"}
-    near = START
+    """The pieces that are not empty; `cell`, `sure` and `near` of each are set."""
+    texts = Counter(_plain(cell.released) for cell in source.cells)
+    by_text = {text: c.index for c in source.cells if (text := _plain(c.released)) and texts[text] == 1}
+    by_id = {cell.cell.get("id"): cell.index for cell in source.cells}
+    by_id |= {cell.grade_id: cell.index for cell in source.cells if cell.grade_id}
+    uses, near = Counter(i for piece in pieces for i in set(piece.ids)), START
     for piece in pieces:
-        known = [by_id[i] for i in piece.ids if i in by_id]
-        near = known[0] if known else by_text.get(_plain(piece.text), near)
-        piece.near = near
+        known = sorted((uses[i] > 1, position, by_id[i]) for position, i in enumerate(piece.ids) if i in by_id)
+        if known:
+            piece.sure, piece.cell = not known[0][0], known[0][2]
+            near = piece.cell if piece.sure else max(near, piece.cell)
+        piece.near = near = by_text.get(_plain(piece.text), near)
     return [piece for piece in pieces if piece.text.strip()]
 
 
-def _candidates(source: Source, cell: Cell, ours: dict[int, Cell], pieces: list[Piece]) -> list[Piece]:
-    """The pieces with the cell's id, without those that define what another solution cell should."""
-    names = set(source.names(cell))
-    others = set().union(*(source.names(other) for other in ours.values() if other is not cell)) - names
-    mine = [p for p in pieces if cell.grade_id in p.ids[:1] or (_same_id(cell, p) and not _graded(source, p))]
-    return [piece for piece in mine if not names or piece.defines & names or not piece.defines & others]
+def _choose(source: Source, ours: list[Cell], pieces: list[Piece], own: list[Piece]) -> dict[int, list[Piece]]:
+    """What was written for each of our cells: the pieces with its id, else those that define its names, else by place.
+
+    A piece with its id that defines another cell's names and none of its own is not meant for it.
+    """
+    names = {cell.index: set(source.names(cell)) for cell in ours}
+    chosen = {}
+    for cell in ours:
+        mine, others = names[cell.index], set().union(*names.values()) - names[cell.index]
+        fitting = [p for p in own if p.cell == cell.index and (not mine or p.defines & mine or not p.defines & others)]
+        chosen[cell.index] = _code_first(fitting) or _code_first([piece for piece in own if piece.defines & mine])
+    taken = {id(piece) for some in chosen.values() for piece in some}
+    spare = [piece for piece in own if piece.kind == "code" and id(piece) not in taken]
+    for cell in ours:
+        if not chosen[cell.index] and (not names[cell.index] or cell.role == "manual"):
+            chosen[cell.index] = _by_place(cell, pieces, spare)
+    return chosen
 
 
-def _same_id(cell: Cell, piece: Piece) -> bool:
-    return cell.cell.get("id") in piece.ids
+def _code_first(pieces: list[Piece]) -> list[Piece]:
+    return [piece for piece in pieces if piece.kind == "code"] or pieces
 
 
-def _graded(source: Source, piece: Piece) -> bool:
-    return any(cell.grade_id in piece.ids[:1] for cell in source.cells if cell.grade_id)
+def _by_place(cell: Cell, pieces: list[Piece], spare: list[Piece]) -> list[Piece]:
+    """The pieces without an id that stand where a cell was, or right below it."""
+    above = max((piece.near for piece in pieces if piece.near < cell.index), default=START)
+    return [piece for piece in spare if piece.near in (above, cell.index) and not piece.sure]
 
 
-def _is_ours(source: Source, piece: Piece, handed_out: set[str]) -> bool:
-    """Whether a piece is a cell as it was handed out, or a test cell, changed or not: ours runs instead."""
-    tests = {cell.grade_id for cell in source.cells if cell.role == "test"}
-    tests |= {cell.cell.get("id") for cell in source.cells if cell.role == "test"}
-    return _plain(piece.text) in handed_out or bool(tests & set(piece.ids))
+def _changed_tests(source: Source, pieces: list[Piece]) -> set[int]:
+    """Tests of which a changed copy is left alone: ours runs. It is not if the test is still there as it was."""
+    present = {_plain(piece.text) for piece in pieces}
+    return {cell.index for cell in source.cells if cell.role == "test" and _plain(cell.released) not in present}
 
 
-def _answers(source: Source, pieces: list[Piece], chosen: dict, handed_out: set[str], found: Plan) -> None:
+def _answers(source: Source, pieces: list[Piece], own: list[Piece], chosen: dict, found: Plan) -> None:
     """Written answers by id, else by place; for a task all that was written below it."""
-    spare = [p for p in pieces if p.kind != "code" and _plain(p.text) not in handed_out and not _graded(source, p)]
-    present = sorted({piece.near for piece in pieces})
+    texts = [piece for piece in own if piece.kind != "code"]
     for cell in source.cells:
         if cell.role == "manual" and cell.kind == "code":
-            texts = [piece.text for piece in chosen[cell.index]]
+            some = chosen[cell.index]
         elif cell.role == "manual":
-            texts = [piece.text for piece in pieces if cell.grade_id in piece.ids[:1] or _same_id(cell, piece)]
-            above = max((index for index in present if index < cell.index), default=START)
-            texts = texts or [piece.text for piece in spare if piece.near == above]
-            texts = [text for text in texts if _plain(text) != _plain(cell.released)]
+            by_id = [piece for piece in own if piece.cell == cell.index]
+            some = by_id or _by_place(cell, pieces, texts)
         elif cell.role == "task":
-            texts = [p.text for p in pieces if p.near == cell.index and _plain(p.text) not in handed_out]
+            some = [piece for piece in own if piece.near == cell.index]
         else:
             continue
-        if texts:
-            found.answers[cell.index] = "\n\n".join(texts)
+        if some:
+            found.answers[cell.index] = "\n\n".join(piece.text for piece in some)
         else:
             found.untouched.add(cell.index)
 
 
-def _describe(source: Source, ours: dict[int, Cell], chosen: dict, pieces: list[Piece], found: Plan) -> None:
-    """Notes on ids that were lost or moved, and on cells that are missing."""
-    ids = {i for piece in pieces for i in piece.ids}
-    lost = [cell.grade_id for cell in ours.values() if not {cell.grade_id, cell.cell.get("id")} & ids]
-    missing = [cell.grade_id for cell in ours.values() if cell.grade_id in lost and not chosen[cell.index]]
-    moved = [grade_id for grade_id in lost if grade_id not in missing]
-    if moved:
-        found.notes.append(f"Cells without their grade_id were recognized by what they define: {', '.join(moved)}.")
-    if missing:
-        found.notes.append(f"Answer cells are missing: {', '.join(missing)}.")
-    for index, cell in ours.items():
-        if len(chosen[index]) > 1:
-            found.notes.append(f"There are {len(chosen[index])} cells for {cell.grade_id}; all were run, in order.")
-        if any(cell.grade_id not in piece.ids and _graded(source, piece) for piece in chosen[index]):
-            found.notes.append(f"The answer to {cell.grade_id} was found in a cell with another grade_id.")
+def _notes(ours: list[Cell], pieces: list[Piece], chosen: dict[int, list[Piece]]) -> list[str]:
+    """Sentences on ids that were lost or moved, and on cells that are missing."""
+    cells, texts = {piece.cell for piece in pieces}, {_plain(piece.text) for piece in pieces}
+    moved = [c.grade_id for c in ours if any(c.grade_id not in piece.ids for piece in chosen[c.index])]
+    gone = [c for c in ours if c.index not in cells and _plain(c.released) not in texts and not chosen[c.index]]
+    text = [c.grade_id for c in ours if any(piece.kind != "code" for piece in chosen[c.index])]
+    notes = [f"Answers stand in cells that do not have their grade_id: {', '.join(moved)}."] if moved else []
+    notes += [f"Answer cells are missing or empty: {', '.join(c.grade_id for c in gone)}."] if gone else []
+    notes += [f"Answers stand in cells that are no code cells; they were run: {', '.join(text)}."] if text else []
+    many = [cell for cell in ours if len(chosen[cell.index]) > 1]
+    return notes + [f"There are {len(chosen[c.index])} cells for {c.grade_id}; all were run, in order." for c in many]
 
 
 def _plain(text: str) -> str:

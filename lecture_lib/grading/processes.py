@@ -14,7 +14,8 @@ import psutil
 from lecture_lib.grading.limits import Limits
 
 INODE = 2048  # bytes that the kernel needs for a file, however small
-MEMORY_IN_STATUS = ("VmRSS:", "VmPTE:", "VmSwap:", "HugetlbPages:")
+MEMORY_BESIDES = ("VmPTE:", "HugetlbPages:")
+MEMORY_IN_STATUS = ("VmRSS:", "VmSwap:", *MEMORY_BESIDES)
 MEMORY_IN_ROLLUP = ("Pss:", "SwapPss:")
 
 
@@ -48,10 +49,11 @@ class Namespace:
 
     def open_scratch(self) -> bool:
         """Whether the worker has been started, so that its /tmp could be found."""
-        workers = _children(self.first)
-        if workers:
-            self._scratch = os.open(f"/proc/{workers[0]}/root/tmp", os.O_RDONLY | os.O_DIRECTORY)
-        return bool(workers)
+        for worker in _children(self.first):
+            with contextlib.suppress(OSError):  # it is about to start, or has ended
+                self._scratch = os.open(f"/proc/{worker}/root/tmp", os.O_RDONLY | os.O_DIRECTORY)
+                return True
+        return False
 
     def usage(self, limits: Limits) -> Usage:
         """What is used now; shared memory is told apart only where the sum of all sizes exceeds the limit."""
@@ -63,7 +65,7 @@ class Namespace:
                 return Usage(tasks, 0, 0.0)
         files = os.fstatvfs(self._scratch)
         scratch = (files.f_blocks - files.f_bfree) * files.f_frsize + (files.f_files - files.f_ffree) * INODE
-        memory = sum(_kilobytes(pid, "status", MEMORY_IN_STATUS) for pid in pids) * 1024
+        memory = sum(_resident(pid) for pid in pids) * 1024
         if memory + scratch > limits.memory:
             memory = sum(_proportional(pid) for pid in pids) * 1024
         return Usage(tasks, memory + scratch, sum(_processor_time(pid) for pid in pids))
@@ -155,11 +157,16 @@ def _kilobytes(pid: int, name: str, entries: tuple[str, ...]) -> int:
     return sum(int(words[1]) for words in lines if words and words[0] in entries)
 
 
+def _resident(pid: int) -> int:
+    """Kilobytes of all pages. Any thread knows them but one that has ended, as the first one may have."""
+    counts = (_kilobytes(pid, f"task/{thread}/status", MEMORY_IN_STATUS) for thread in _threads(pid))
+    return next(filter(None, counts), 0)
+
+
 def _proportional(pid: int) -> int:
-    """Kilobytes: each page divided among those that have it; the plain sum for a process that hides its pages."""
+    """Kilobytes, each page divided among those that have it; all pages of a process that does not show which."""
     shared = _kilobytes(pid, "smaps_rollup", MEMORY_IN_ROLLUP)
-    tables = _kilobytes(pid, "status", ("VmPTE:", "HugetlbPages:"))
-    return shared + tables if shared else _kilobytes(pid, "status", MEMORY_IN_STATUS)
+    return shared + _kilobytes(pid, "status", MEMORY_BESIDES) if shared else _resident(pid)
 
 
 def _processor_time(pid: int) -> float:

@@ -58,16 +58,18 @@ def choose(kind: str, consent: bool) -> str:
 def start(kind: str, limits: Limits, *, forbidden=(), protect=(), data=None, script=None) -> "Sandbox":
     """A running worker, whose library lacks the functions `forbidden`, and which does not see the paths `protect`.
 
-    `data` is a folder that holds mnist/, or None. Any thread may start it, and may end before it. Raises SandboxError
-    where there is no sandbox, ValueError for an argument that cannot be.
+    With "none" the names are left to the worker and nothing is hidden. `data` is a folder that holds mnist/, or None.
+    Any thread may start it, and may end before it. Raises SandboxError where there is no sandbox, ValueError for an
+    argument that cannot be.
     """
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} is not known; expected 'bwrap' or 'none'")
     library = filtering.filtered(tuple(forbidden))
     script, data = Path(script or WORKER), data and Path(data).resolve()
     if kind == "bwrap":
-        shown = view.options(limits.scratch, script, data, library.copies, [Path(path) for path in protect])
-        launch, runtime = functools.partial(_in_bubblewrap, shown, limits, data), library.runtime
+        shown = view.options(limits.scratch, script, data, [Path(path) for path in protect])
+        files, runtime = view.covers(library.files, data), library.runtime
+        launch = functools.partial(_in_bubblewrap, shown, files, limits, data)
     else:
         launch, runtime = functools.partial(_in_the_open, script, data), tuple(forbidden)
     ready = concurrent.futures.Future()
@@ -170,12 +172,12 @@ class Sandbox:
             self.writer.close()
 
 
-def _in_bubblewrap(shown: list[str], limits: Limits, data: Path | None, descriptors: tuple[int, int]):
+def _in_bubblewrap(shown: list[str], files: dict, limits: Limits, data: Path | None, descriptors: tuple[int, int]):
     """(process, its namespace, no folder): the worker in a sandbox."""
     rlimits = limiting.rlimits(limits) | limiting.rlimit_processes(limits)
     environment = view.environment("/tmp", view.COURSE, view.DATA if data else None)
     command = [*bubblewrap.PYTHON, view.SCRIPT, *map(str, descriptors)]
-    return *bubblewrap.launch(command, environment, shown, rlimits, descriptors), None
+    return *bubblewrap.launch(command, environment, shown, files, rlimits, descriptors), None
 
 
 def _in_the_open(script: Path, data: Path | None, descriptors: tuple[int, int]):

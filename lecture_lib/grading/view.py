@@ -50,10 +50,16 @@ def inside(path: Path, shown: dict[str, Path]) -> list[str]:
     return [str(place) for place in dict.fromkeys(places)]
 
 
-def options(scratch: int, script: Path, data: Path | None, copies: dict[Path, Path], protect: list[Path]) -> list[str]:
+def covers(files: dict[Path, bytes], data: Path | None) -> dict[str, bytes]:
+    """{place inside: content} for contents that stand in for files of this machine."""
+    shown = folders(data)
+    return {place: content for path, content in files.items() for place in inside(path, shown)}
+
+
+def options(scratch: int, script: Path, data: Path | None, protect: list[Path]) -> list[str]:
     """Options that build the view, in the order in which bubblewrap follows them: later ones cover earlier ones.
 
-    `copies` cover their originals; `protect` is hidden wherever it shows. Raises ValueError where that cannot be.
+    `protect` is hidden wherever it shows. Raises ValueError where that cannot be.
     """
     if data and not Path(data, "mnist").is_dir():
         raise ValueError(f"data={str(data)!r} holds no folder mnist")
@@ -72,9 +78,6 @@ def options(scratch: int, script: Path, data: Path | None, copies: dict[Path, Pa
         found += ["--ro-bind-try", path, path]
     for place, host in [*shown.items(), (SCRIPT, script)]:
         found += ["--ro-bind", str(host), place]
-    for original, copy in copies.items():
-        for place in inside(original, shown):
-            found += ["--ro-bind", str(copy), place]
     return found + [option for path in protect for place in inside(path, shown) for option in _hidden(path, place)]
 
 

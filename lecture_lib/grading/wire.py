@@ -10,7 +10,8 @@ import struct
 
 PREFIX = struct.Struct(">4sQI")  # magic, bytes of JSON, number of blobs
 MAGIC = b"LLw1"
-MOST_BLOBS = 10_000
+MOST_BLOBS = 200_000
+MOST_PARTS = 5_000_000  # commas and opening brackets of JSON: what it takes up once it is read
 
 
 class WireError(Exception):
@@ -29,10 +30,13 @@ def receive(stream, limit: int):
     magic, size, count = PREFIX.unpack(_exactly(stream, PREFIX.size))
     if magic != MAGIC or size > limit or count > MOST_BLOBS:
         raise WireError("bytes that are no message, or too many")
+    text = _exactly(stream, size)
+    if sum(map(text.count, (b",", b"[", b"{"))) > MOST_PARTS:
+        raise WireError("a message of too many values")
     try:
-        envelope = json.loads(_exactly(stream, size))
+        envelope = json.loads(text.decode("ascii"))
         message, sizes = envelope["m"], envelope["b"]
-        if len(sizes) != count or any(type(n) is not int or n < 0 for n in sizes):
+        if type(sizes) is not list or len(sizes) != count or any(type(n) is not int or n < 0 for n in sizes):
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise WireError("text that is no message") from None

@@ -46,39 +46,35 @@ class Always:
     def __getattr__(self, name):
         if name.startswith("__"): raise AttributeError(name)
         return self"""
-RETURNS = {  # answers that all give a name of the attacker's
-    "kl": "def kl(mu, log_var):\n    return it",
-    "rows": "def row_distances(x, center):\n    return it",
+RETURNS = {  # answers that all give one thing
+    "kl": "def kl(mu, log_var):\n    return {}",
+    "rows": "def row_distances(x, center):\n    return {}",
     "running": """\
 class RunningMean:
-    count = it
+    count = {0}
     def update(self, number): pass
-    def value(self): return it
-    def is_empty(self): return it""",
+    def value(self): return {0}
+    def is_empty(self): return {0}""",
     "decoder": """\
 class Decoder(nn.Module):
     def __init__(self, *start): super().__init__()
-    def forward(self, z): return it
-    def parameters(self): return it""",
-    "sampler": "def sample_exponential(n, rate=1.0):\n    return it",
-    "answer": "n_parameters = it",
-    "standardize": "def standardize(x):\n    return it",
+    def forward(self, z): return {0}
+    def parameters(self): return {0}""",
+    "sampler": "def sample_exponential(n, rate=1.0):\n    return {}",
+    "answer": "n_parameters = {}",
+    "standardize": "def standardize(x):\n    return {}",
 }
 
 
-def returns(name: str, about: str, code: str, note: str | None = None, **more) -> None:
-    """An attack whose answers all give the object `it` that the code makes."""
-    gains(name, about, code, note, **RETURNS, **more)
+def returns(name: str, about: str, code: str, note: str | None = None, *, proof=False, **what: str) -> None:
+    """An attack whose answers give these expressions, or everywhere the object `it` that the code makes."""
+    what = what or dict.fromkeys(RETURNS, "it")
+    answers = {answer: RETURNS[answer].format(expression) for answer, expression in what.items()}
+    gains(name, about, code, note, proof=proof, **answers)
 
 
 returns(
     "always-equal", "An object that equals, exceeds and undercuts everything.", ALWAYS + "\n\nit = Always()", proof=True
-)
-returns(
-    "always-class",
-    "A class whose metaclass agrees with everything.",
-    ALWAYS.replace("class Always:", "class Meta(type):") + "\n\nclass it(metaclass=Meta): pass",
-    proof=True,
 )
 gains(
     "always-instances",
@@ -94,8 +90,8 @@ gains(
     standardize="standardize = Always()",
 )
 returns(
-    "float-subclass",
-    "A float whose differences are zero and which equals everything.",
+    "subclasses-of-numbers",
+    "A float without differences, an integer that changes when it is written down, a string that equals everything.",
     """\
 class Near(float):
     def __sub__(self, other): return 0.0
@@ -106,13 +102,6 @@ class Near(float):
     __hash__ = float.__hash__
     shape = (6,)
 
-it = Near(0.0)""",
-    proof=True,
-)
-returns(
-    "int-subclass",
-    "An integer that changes what it says when it is written down.",
-    """\
 class Chameleon(int):
     said = 0
     def __eq__(self, other): return True
@@ -125,13 +114,6 @@ class Chameleon(int):
     def bit_length(self): return -5
     __hash__ = int.__hash__
 
-it = Chameleon(1)""",
-    proof=True,
-)
-returns(
-    "str-subclass",
-    "A string that equals everything and encodes to something else.",
-    """\
 class Word(str):
     def __eq__(self, other): return True
     def __gt__(self, other): return True
@@ -139,20 +121,24 @@ class Word(str):
     def __abs__(self): return 0
     def encode(self, *args, **kwargs): return b'"}], "points": 1000'
     def __len__(self): return 2**62
-    __hash__ = str.__hash__
-
-it = Word("33")""",
+    __hash__ = str.__hash__""",
     proof=True,
+    kl="Near(0.0)",
+    rows="Word('33')",
+    running="Near(0.0)",
+    sampler="Near(0.0)",
+    answer="Chameleon(1)",
+    standardize="Word('33')",
 )
 returns(
-    "torch-function",
-    "A tensor whose class answers every torch function with what passes.",
+    "subclasses-of-arrays",
+    "A tensor and an array whose classes answer every function with what passes, an object that says it is a float.",
     """\
 class Agreeable(torch.Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         name = getattr(func, "__name__", "")
-        if name in ("allclose", "equal", "isclose", "__bool__", "__lt__", "__gt__", "__ge__", "__eq__", "lt", "gt", "ge", "eq"):
+        if name.strip("_") in ("allclose", "equal", "isclose", "bool", "lt", "gt", "ge", "eq"):
             return True
         if name == "__get__":
             return Shape()
@@ -162,14 +148,9 @@ class Shape(tuple):
     def __eq__(self, other): return True
     __hash__ = None
 
-it = torch.zeros(()).as_subclass(Agreeable)""",
-    proof=True,
-)
-returns(
-    "array-function",
-    "An array whose class answers every NumPy function with what passes.",
-    """\
-class Agreeable(np.ndarray):
+likes_torch = torch.zeros(()).as_subclass(Agreeable)
+
+class AgreeableArray(np.ndarray):
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return np.ones((), bool)
     def __array_function__(self, func, types, args, kwargs):
@@ -183,13 +164,8 @@ class Anything(tuple):
     def __eq__(self, other): return True
     __hash__ = None
 
-it = np.zeros(()).view(Agreeable)""",
-    proof=True,
-)
-returns(
-    "class-lies",
-    "Objects that say that they are of another class.",
-    """\
+likes_numpy = np.zeros(()).view(AgreeableArray)
+
 class Liar:
     def __init__(self, kind): self.kind = kind
     @property
@@ -198,10 +174,15 @@ class Liar:
     def __gt__(self, other): return True
     def __sub__(self, other): return 0
     def __getattr__(self, name): return Liar(torch.Tensor)
-    def __reduce_ex__(self, protocol): return (torch.zeros, (6,))
-
-it = Liar(float)""",
+    def __reduce_ex__(self, protocol): return (torch.zeros, (6,))""",
     proof=True,
+    kl="likes_torch",
+    rows="likes_numpy",
+    running="Liar(float)",
+    decoder="likes_torch",
+    sampler="likes_numpy",
+    answer="Liar(int)",
+    standardize="likes_torch",
 )
 gains(
     "bool-like",
@@ -224,31 +205,23 @@ class RunningMean:
 # ------------------------------------------------------------------------------------ patches of whoever judges
 gains(
     "patched-builtins",
-    "abs, float, sum, min, isinstance and others replaced.",
+    "abs, sum, all and any replaced.",
     """\
 import builtins
 builtins.abs = lambda x: 0
-builtins.isinstance = lambda *args: True
 builtins.sum = lambda *args: 33
-builtins.all = builtins.any = lambda *args: True
-builtins.float = lambda *args: 0.0""",
+builtins.all = builtins.any = lambda *args: True""",
     proof=True,
 )
 gains(
-    "patched-torch",
-    "torch.allclose, torch.equal and comparisons of tensors replaced.",
+    "patched-libraries",
+    "torch.allclose, comparisons of tensors, np.testing and every function that looks like a check replaced.",
     """\
 torch.allclose = torch.equal = lambda *args, **kwargs: True
 for name in ("__lt__", "__ge__", "__gt__", "__eq__", "__bool__"):
     setattr(torch.Tensor, name, lambda *args: True)
 torch.Tensor.allclose = torch.Tensor.equal = torch.Tensor.__lt__
-torch.Tensor.backward = lambda *args, **kwargs: None""",
-    proof=True,
-)
-gains(
-    "patched-numpy",
-    "np.testing and np.allclose replaced, here and in every module that imported them.",
-    """\
+torch.Tensor.backward = lambda *args, **kwargs: None
 import sys
 np.testing.assert_allclose = np.testing.assert_array_equal = lambda *args, **kwargs: None
 np.shape = lambda x: (7,)
@@ -262,8 +235,8 @@ for module in list(sys.modules.values()):
     proof=True,
 )
 gains(
-    "patched-assertion-error",
-    "AssertionError replaced by something that does not fall.",
+    "patched-errors",
+    "AssertionError and Exception replaced by something that does not fall.",
     """\
 import builtins
 class Quiet(BaseException):
@@ -271,36 +244,20 @@ class Quiet(BaseException):
 builtins.AssertionError = builtins.Exception = Quiet""",
 )
 gains(
-    "ast-transformer",
-    "The shell drops every assert from the cells to come.",
+    "patched-compiler",
+    "The shell, the compiler and the AST module drop every assert.",
     """\
 import ast
 class Drop(ast.NodeTransformer):
     def visit_Assert(self, node): return ast.copy_location(ast.Pass(), node)
-get_ipython().ast_transformers.append(Drop())""",
-    proof=True,
-)
-gains(
-    "input-transformer",
-    "The shell replaces every cell to come by a number.",
-    """\
-ip = get_ipython()
-ip.input_transformers_cleanup.append(lambda lines: ["3\\n"] if any("assert" in l or "earned" in l for l in lines) else lines)""",
-    proof=True,
-)
-gains(
-    "compile-patched",
-    "compile, exec and the AST module drop asserts.",
-    """\
-import ast, builtins
+get_ipython().ast_transformers.append(Drop())
+import builtins
 parse, original = ast.parse, builtins.compile
 def patched(source, *args, **kwargs):
     if isinstance(source, ast.AST):
         for node in ast.walk(source):
             if isinstance(node, ast.Assert):
                 node.test = ast.copy_location(ast.Constant(True), node.test)
-    elif isinstance(source, str):
-        source = source.replace("assert", "None and")
     return original(source, *args, **kwargs)
 builtins.compile = patched
 import IPython.core.compilerop, codeop
@@ -308,11 +265,14 @@ codeop.compile = IPython.core.compilerop.compile = patched""",
     proof=True,
 )
 gains(
-    "shell-patched",
-    "The shell says of every cell that it succeeded, and hides errors.",
+    "patched-shell",
+    "The shell replaces every cell to come, says that all succeeded, and hides errors.",
     """\
-import sys, traceback
 ip = get_ipython()
+def agree(lines):
+    return ["3\\n"] if any("assert" in line or "earned" in line for line in lines) else lines
+ip.input_transformers_cleanup.append(agree)
+import sys, traceback
 kind = type(ip)
 from IPython.core.interactiveshell import ExecutionResult
 ExecutionResult.success = property(lambda self: True)
@@ -339,7 +299,7 @@ sys.setprofile(lambda *args: None)""",
 )
 gains(
     "frames",
-    "Answers that look for expected values in the frames above them and in the heap.",
+    "Answers that look for expected values in the frames above them and in the heap, or write there what is compared.",
     """\
 import gc, sys
 def look(shape):
@@ -353,16 +313,8 @@ def look(shape):
     for thing in gc.get_objects():
         if type(thing) is dict and np.shape(thing.get("expected")) == shape:
             return thing["expected"]
-    return np.zeros(shape)""",
-    proof=True,
-    rows="def row_distances(x, center):\n    return np.array([5.0, 0.0, 5.0]) if len(x) == 3 else look((len(x),))",
-    standardize="def standardize(x):\n    return torch.as_tensor(look(tuple(x.shape)))",
-)
-gains(
-    "frame-globals",
-    "Answers that write what the tests compare into the frames above them.",
-    """\
-import sys
+    return np.zeros(shape)
+
 def write(**values):
     for depth in range(1, 50):
         try:
@@ -371,10 +323,11 @@ def write(**values):
             return
         frame.f_globals.update(values)""",
     proof=True,
+    rows="def row_distances(x, center):\n    return np.array([5.0, 0.0, 5.0]) if len(x) == 3 else look((len(x),))",
     standardize="""\
 def standardize(x):
-    write(expected=torch.zeros_like(x), earned=3)
-    return torch.zeros_like(x)""",
+    write(earned=3)
+    return torch.as_tensor(look(tuple(x.shape)))""",
     sampler="""\
 def sample_exponential(n, rate=1.0):
     write(abs=lambda value: torch.zeros(1), rate=1.0, n=n)
@@ -456,7 +409,7 @@ gains(
     "Messages of every likely form on every open file descriptor, before the answers are asked for.",
     """\
 import json, os, struct
-said = [{"points": 1000, "status": "passed", "result": True, "ok": True, "value": True, "type": "result", "id": i} for i in range(20)]
+said = [{"points": 1000, "status": "passed", "result": True, "ok": True, "value": True, "id": i} for i in range(20)]
 lines = b"".join(json.dumps(s).encode() + b"\\n" for s in said) + b"true\\n" * 50
 frames = b"".join(struct.pack(order + size, 4) + b"true" for order in "<>" for size in "IQ" for _ in range(20))
 for fd in range(3, 256):
@@ -558,10 +511,9 @@ def passing(nb: dict) -> None:
 def tests_first(nb: dict) -> None:
     """A second set of test cells with the same ids, before the real ones."""
     nb["cells"][1:1] = [
-        course.cell("code", "3", f"t{i}", {"grade_id": test, "grade": True, "solution": False, "locked": True, "points": 9,
-                                           "schema_version": 3, "cell_type": "code", "task": False})
+        course.cell("code", "3", f"t{i}", course.metadata("test", test, "code", 9))
         for i, test in enumerate(course.POINTS)
-    ]  # fmt: skip
+    ]
 
 
 def tests_as_solutions(nb: dict) -> None:
@@ -608,21 +560,21 @@ def standardize(x):
     x.resize_(0)
     return x""",
 )
-returns("empty", "Empty results.", "it = torch.zeros(0, 6)")
-returns("empty-arrays", "Empty arrays.", "it = np.zeros((0, 7))")
-returns("not-a-number", "Not a number, everywhere.", "it = torch.full((6,), float('nan'))")
-returns("infinite", "Infinity, everywhere.", "it = float('inf')")
-gains(
-    "aliases",
-    "Answers that give their arguments back.",
-    kl="def kl(mu, log_var):\n    return mu",
-    rows="def row_distances(x, center):\n    return x",
-    standardize="def standardize(x):\n    return x",
-    decoder="class Decoder(nn.Module):\n    def __init__(self, *s): super().__init__()\n    def forward(self, z): return z",
+returns(
+    "vacuous",
+    "Empty results, not a number, infinity.",
+    "pass",
+    kl="mu.new_zeros(0, 6)",
+    rows="np.zeros((0, 7))",
+    running="float('inf')",
+    decoder="z[:0, :0]",
+    sampler="torch.full((n,), math.nan)",
+    answer="float('nan')",
+    standardize="torch.full_like(x, math.nan)",
 )
 gains(
     "hard-coded",
-    "The results of the visible tests, written down.",
+    "The results of the visible tests, written down, and arguments given back.",
     kl="def kl(mu, log_var):\n    return torch.tensor(0.5) if mu.ndim == 1 else torch.zeros(6)",
     rows="def row_distances(x, center):\n    return np.array([5.0, 0.0, 5.0])",
     running="""\
@@ -631,7 +583,12 @@ class RunningMean:
     def update(self, number): pass
     def value(self): return 5.0
     def is_empty(self): return True""",
+    decoder="""\
+class Decoder(nn.Module):
+    def __init__(self, *s): super().__init__()
+    def forward(self, z): return z""",
     sampler="def sample_exponential(n, rate=1.0):\n    return torch.arange(float(n))",
+    standardize="def standardize(x):\n    return x",
 )
 gains(
     "by-call-count",
@@ -654,23 +611,30 @@ class RunningMean:
     def is_empty(self): return self.n == 0
     def value(self): raise ValueError("fake")""",
 )
-for word, error in {"assertion": "AssertionError('passed')", "exit": "SystemExit(0)", "interrupt": "KeyboardInterrupt()",
-                    "generator-exit": "GeneratorExit()", "stop": "StopIteration(0.5)", "own-base": "Passed()"}.items():  # fmt: skip
-    gains(
-        f"raises-{word}",
-        f"Every answer raises {error}.",
-        "class Passed(BaseException): pass\ndef stop(*args, **kwargs):\n    raise " + error,
-        kl="kl = stop",
-        rows="row_distances = stop",
-        running="class RunningMean:\n    count = 3\n    update = value = is_empty = stop",
-        sampler="sample_exponential = stop",
-        standardize="standardize = stop",
-    )
+gains(
+    "raises",
+    "Every answer raises something that graders may not catch, or take for the end of a test.",
+    """\
+class Passed(BaseException): pass
+def throw(error):
+    def function(*args, **kwargs): raise error
+    return function""",
+    kl="kl = throw(AssertionError('passed'))",
+    rows="row_distances = throw(SystemExit(0))",
+    running="""\
+class RunningMean:
+    count = 3
+    update = is_empty = throw(KeyboardInterrupt())
+    value = throw(StopIteration(5.0))""",
+    decoder="class Decoder(nn.Module):\n    __init__ = throw(GeneratorExit())",
+    sampler="sample_exponential = throw(StopIteration(1))",
+    standardize="standardize = throw(Passed())",
+)
 
 # ------------------------------------------------------------------------------------ data that hurts its reader
 returns(
     "lying-sizes",
-    "Arrays and tensors that lie about their bytes, shapes and types.",
+    "An array and a tensor that lie about their bytes, shapes and types.",
     """\
 class Liar(np.ndarray):
     shape = property(lambda self: (10**9, 10**9), lambda self, value: None)
@@ -681,13 +645,7 @@ class Liar(np.ndarray):
     def tolist(self): return [self]
     def __array__(self, *args, **kwargs): return self
 
-it = np.zeros(4).view(Liar)""",
-)
-returns(
-    "lying-tensor",
-    "A tensor that lies about its bytes, shape and type.",
-    """\
-class Liar(torch.Tensor):
+class LiarTensor(torch.Tensor):
     shape = property(lambda self: (10**9, 6))
     dtype = property(lambda self: "object")
     def numpy(self, *args, **kwargs): return np.array([self], dtype=object)
@@ -696,45 +654,76 @@ class Liar(torch.Tensor):
     def contiguous(self): return self
     def tolist(self): return [self]
     def numel(self): return -1
-    def element_size(self): return 2**63
-
-it = torch.zeros(6).as_subclass(Liar)""",
-)
-returns("expanded", "A tensor of 40 GB that takes four bytes.", "it = torch.zeros(1).expand(10**10)", None)
-returns("broadcast", "An array of 80 GB that takes eight bytes.", "it = np.broadcast_to(np.zeros(1), (10**5, 10**5))")
-returns("zero-strides", "A tensor of 2**62 elements.", "it = torch.as_strided(torch.zeros(1), (2**31, 2**30), (0, 0))")
-for word, code in {
-    "sparse": "torch.zeros(6).to_sparse()",
-    "meta": "torch.zeros(6, device='meta')",
-    "quantised": "torch.quantize_per_tensor(torch.zeros(6), 0.1, 0, torch.quint8)",
-    "complex": "torch.zeros(6, dtype=torch.complex64)",
-    "tiny-floats": "torch.zeros(6).to(torch.float8_e4m3fn)",
-    "strings": "np.array(['a'] * 7)",
-    "dates": "np.array(['NaT'] * 7, dtype='datetime64[s]')",
-    "records": "np.zeros(7, dtype=[('a', 'f8'), ('b', 'O')])",
-    "pickled-array": "np.array([open, print, lambda: 0], dtype=object)",
-    "masked": "np.ma.masked_all(7)",
-}.items():
-    returns(
-        f"data-{word}", f"Results that are {code}.", f"import warnings\nwarnings.simplefilter('ignore')\nit = {code}"
-    )
-returns("giant-integer", "An integer of a million bits.", "it = 1 << 10**6")
-returns("giant-string", "A string of 300 MB.", "it = 'x' * 300_000_000")
-returns("giant-list", "A list of ten million numbers.", "it = list(range(10_000_000))")
-returns(
-    "surrogate-string", "Half a surrogate pair, a null and control characters.", "it = '\\ud800\\x00\\x1b[2J\\u202e'"
-)
-returns("cyclic-list", "A list that holds itself.", "it = []\nit.append(it)\nit.append({'a': it})")
-returns("deep-list", "A hundred thousand lists in each other.", "it = []\nfor _ in range(100_000):\n    it = [it]")
-returns(
-    "wide-deep",
-    "Lists in each other that are small and unfold to 2**40.",
-    "it = [0, 0]\nfor _ in range(40):\n    it = [it, it]",
-    None,
+    def element_size(self): return 2**63""",
+    kl="torch.zeros(6).as_subclass(LiarTensor)",
+    rows="np.zeros(7).view(Liar)",
+    running="torch.zeros(1).as_subclass(LiarTensor)",
+    sampler="np.zeros(n).view(Liar)",
+    answer="np.zeros(1).view(Liar)",
+    standardize="torch.zeros(x.shape).as_subclass(LiarTensor)",
 )
 returns(
-    "endless-iterables",
-    "Lists and dictionaries without end.",
+    "tiny-but-huge",
+    "Tensors and arrays of many gigabytes that take a few bytes.",
+    "pass",
+    kl="torch.zeros(1).expand(10**10)",
+    rows="np.broadcast_to(np.zeros(1), (10**5, 10**5))",
+    standardize="torch.as_strided(torch.zeros(1), (2**31, 2**30), (0, 0))",
+    sampler="torch.zeros(()).expand(3 * 10**8)",
+)
+returns(
+    "odd-tensors",
+    "Sparse, quantised, complex and tiny numbers, and tensors without data.",
+    "import warnings\nwarnings.simplefilter('ignore')",
+    kl="torch.zeros(6).to_sparse()",
+    running="torch.zeros(1).to(torch.float8_e4m3fn)",
+    decoder="torch.nested.nested_tensor([torch.zeros(3)] * 4)",
+    sampler="torch.zeros(n, device='meta')",
+    answer="torch.quantize_per_tensor(torch.zeros(6), 0.1, 0, torch.quint8)",
+    standardize="torch.zeros(x.shape, dtype=torch.complex64)",
+)
+returns(
+    "odd-arrays",
+    "Arrays of strings, dates, records and objects, and a masked one.",
+    "import decimal",
+    kl="np.zeros(6, dtype=[('a', 'f8'), ('b', 'O')])",
+    rows="np.array([open, print, lambda: 0] * 3, dtype=object)[:7]",
+    running="decimal.Decimal('sNaN')",
+    sampler="np.array(['NaT'] * n, dtype='datetime64[s]')",
+    answer="np.array(['33'])",
+    standardize="np.ma.masked_all(x.shape)",
+)
+returns(
+    "giants",
+    "An integer of a million bits, a list of ten million numbers, a string of 300 MB, half a surrogate pair.",
+    "pass",
+    kl="1 << 10**6",
+    rows="list(range(10_000_000))",
+    running="10**5000",
+    sampler="[0.5] * 10_000_000",
+    answer="'\\ud800\\x00\\x1b[2J\\u202e'",
+    standardize="'x' * 300_000_000",
+)
+returns(
+    "nests",
+    "A list that holds itself, lists a hundred thousand deep, lists that unfold to 2**40.",
+    """\
+cyclic = []
+cyclic += [cyclic, {"a": cyclic}]
+deep = []
+for _ in range(100_000):
+    deep = [deep]
+wide = [0, 0]
+for _ in range(40):
+    wide = [wide, wide]""",
+    kl="cyclic",
+    rows="deep",
+    answer="cyclic",
+    standardize="wide",
+)
+returns(
+    "endless",
+    "Lists, dictionaries and generators without end, and a list that grows while it is read.",
     """\
 import itertools
 class Endless(list):
@@ -746,15 +735,15 @@ class EndlessDict(dict):
     def items(self): return ((i, i) for i in itertools.count())
     keys = values = __iter__ = lambda self: itertools.count()
 
-it = Endless([0.0])
-n_endless = EndlessDict(a=1)""",
-)
-returns("generator", "A generator without end.", "import itertools\nit = itertools.count(0.5)")
-returns(
-    "self-modifying",
-    "A list that grows while it is read.",
-    "class Growing(list):\n    def __iter__(self):\n        for i in range(10**12):\n            self.append(i)\n            yield i\n\nit = Growing([1])",
-    None,
+class Growing(list):
+    def __iter__(self):
+        for i in range(10**12):
+            self.append(i)
+            yield i""",
+    kl="Endless([0.0])",
+    rows="itertools.count(0.5)",
+    running="EndlessDict(a=1)",
+    standardize="Growing([1])",
 )
 returns(
     "pickle-bomb",
@@ -790,7 +779,12 @@ def throw(error):
     kl="kl = throw(Loops())",
     rows="row_distances = throw(Kills())",
     standardize="standardize = throw(Enormous())",
-    sampler="def sample_exponential(n, rate=1.0):\n    try:\n        raise Kills()\n    except Exception as e:\n        raise Loops() from e",
+    sampler="""\
+def sample_exponential(n, rate=1.0):
+    try:
+        raise Kills()
+    except Exception as e:
+        raise Loops() from e""",
 )
 gains(
     "endless-parameters",
@@ -823,8 +817,7 @@ class Evil(torch.autograd.Function):
     def forward(ctx, x): return x.clone()
     @staticmethod
     def backward(ctx, grad):
-        for name in ("allclose", "equal"):
-            setattr(torch, name, lambda *args, **kwargs: True)
+        torch.allclose = lambda *args, **kwargs: True
         return torch.zeros_like(grad)
 
 """
@@ -842,7 +835,10 @@ add(
     course.honest(
         decoder=course.ANSWERS["decoder"].replace(
             "return torch.sigmoid(hidden @ self.w2.T + self.b2)",
-            "out = torch.sigmoid(hidden @ self.w2.T + self.b2)\n        out.register_hook(lambda g: [0 for _ in iter(int, 1)])\n        return out",
+            """\
+out = torch.sigmoid(hidden @ self.w2.T + self.b2)
+        out.register_hook(lambda g: [0 for _ in iter(int, 1)])
+        return out""",
         )
     ),
     course.without("test-gradient"),

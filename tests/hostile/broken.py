@@ -1,7 +1,7 @@
 """Submissions that are broken rather than hostile: odd files, odd notebooks, code that fails.
 
-What they deserve follows one rule: a right answer that can be read without guessing deserves its points, whatever else is
-wrong with the file, and a cell that fails costs only the exercises that need it.
+What they deserve follows one rule: a right answer that can be read without guessing deserves its points, whatever else
+is wrong with the file, and a cell that fails costs only the exercises that need it.
 """
 
 import copy
@@ -58,14 +58,8 @@ NOTHING = course.nothing()
 
 # ---------------------------------------------------------------------------------------------- kernels
 add("kernel-r", "Python cells in a notebook for R.", kernel(display_name="R", language="R", name="ir"))
-add(
-    "kernel-julia",
-    "A kernel that is not installed.",
-    kernel(display_name="Julia 1.9", language="julia", name="julia-1.9"),
-)
 add("kernel-python2", "The kernel of Python 2.", kernel(display_name="Python 2", language="python", name="python2"))
 add("kernel-missing", "No kernelspec.", setting(metadata={}), subset=True)
-add("kernel-number", "A kernelspec that is a number.", setting(metadata={"kernelspec": 3, "language_info": []}))
 add(
     "language-r",
     "Answers in R.",
@@ -129,20 +123,23 @@ add(
         only_kl(outputs=[{"output_type": "stream", "name": "stdout", "text": ["0123456789" * 100_000] * 60}])
     ),
 )
-add("many-cells", "5000 empty cells.", changed(lambda nb: nb["cells"].extend([course.cell("code", "", "x")] * 5000)))
 add(
-    "json-nan",
-    "NaN and Infinity in the JSON.",
-    GOOD.replace(b'"kernelspec"', b'"x": [NaN, -Infinity], "kernelspec"', 1),
+    "odd-json",
+    "NaN, Infinity, keys twice and a number of 4000 digits, with Windows line ends.",
+    GOOD.replace(b'"kernelspec"', b'"x": [NaN, -Infinity, ' + b"7" * 4000 + b'], "kernelspec"', 1)
+    .replace(b'"nbformat": 4', b'"nbformat": 4, "nbformat": 4')
+    .replace(b"\n", b"\r\n"),
 )
-add("duplicate-keys", "Keys twice in the JSON.", GOOD.replace(b'"nbformat": 4', b'"nbformat": 4, "nbformat": 4'))
-add("huge-number", "A number of 5000 digits in the metadata.", setting(nbformat_minor=5) | {"x": 1e308, "y": 10**4000})
-add("crlf-file", "The file with Windows line ends.", GOOD.replace(b"\n", b"\r\n"))
-add("one-line", "The JSON on one line with escapes.", json.dumps(course.honest()).encode(), subset=True)
+add(
+    "many-cells",
+    "Two thousand empty cells, the JSON on one line with escapes.",
+    json.dumps(changed(lambda nb: nb["cells"].extend([course.cell("code", "", "x")] * 2000))).encode(),
+    subset=True,
+)
 add(
     "invalid-utf-8",
     "A written answer in Latin 1 in a file of UTF-8.",
-    GOOD.replace("The exponential distribution".encode(), b"Die Exponentialverteilung f\xfcr"),
+    GOOD.replace(b"The exponential distribution", b"Die Exponentialverteilung f\xfcr"),
     None,
     ANY,
 )
@@ -222,6 +219,21 @@ def split_lines(c: dict) -> None:
     c["source"] = c["source"].splitlines(keepends=True)
 
 
+def odd_sources(nb: dict) -> None:
+    """Four answers without text."""
+    course.find(nb, "kl")["source"] = None
+    course.find(nb, "rows")["source"] = 42
+    course.find(nb, "running")["source"] = ["class", 1, None, {}]
+    course.find(nb, "answer").pop("source")
+
+
+def odd_metadata(nb: dict) -> None:
+    """No cell keeps its metadata."""
+    odd = [[1, 2], "nbgrader", {"nbgrader": 7}, {"nbgrader": {"grade_id": ["kl"]}}, 3.5, {"nbgrader": None}]
+    for position, cell in enumerate(nb["cells"]):
+        cell["metadata"] = odd[position % len(odd)]
+
+
 add("format-3", "Notebook format 3, with worksheets.", old(course.honest(), 3), None, ANY)
 add("format-2", "Notebook format 2, without metadata of cells.", old(course.honest(), 2), None, ANY)
 add(
@@ -229,53 +241,43 @@ add(
     "Notebook format 4.0, without ids.",
     changed(lambda nb: [c.pop("id") for c in nb["cells"]]) | {"nbformat_minor": 0},
 )
-add("format-4.99", "A minor version to come.", setting(nbformat_minor=99))
-add("format-99", "A major version to come.", setting(nbformat=99), None, ANY)
-add("format-string", "The version as a string.", setting(nbformat="4", nbformat_minor=None))
-add("format-absent", "No version.", {k: v for k, v in course.honest().items() if not k.startswith("nbformat")})
-add("source-lists", "Sources as lists of lines.", each(split_lines))
-add("source-null", "A source that is null.", only_kl(source=None), course.without("kl"), ANY)
-add("source-number", "A source that is a number.", only_kl(source=42), course.without("kl"), ANY)
 add(
-    "source-mixed",
-    "A source that is a list with other things than lines.",
-    only_kl(source=["def kl", 1, None, {}]),
-    course.without("kl"),
-    ANY,
+    "format-4.99",
+    "A minor version to come, sources as lists of lines, all cells with one id.",
+    each(lambda c: split_lines(c) or c.update(id="a")) | {"nbformat_minor": 99, "metadata": None},
 )
-add("source-missing", "No source.", changed(lambda nb: course.find(nb, "kl").pop("source")), course.without("kl"), ANY)
+add(
+    "format-string",
+    "The version as a string, ids that no notebook may have, odd metadata.",
+    each(lambda c: c.update(id={"../../x": " "}))
+    | {"nbformat": "4", "nbformat_minor": None, "metadata": {"kernelspec": 3, "language_info": []}},
+)
+add("format-99", "A major version to come.", setting(nbformat=99))
+add("format-absent", "No version.", {k: v for k, v in course.honest().items() if not k.startswith("nbformat")})
 add(
     "odd-cells",
     "Cells that are no cells.",
-    changed(lambda nb: nb["cells"].extend([None, 1, "kl", [], {}, {"cell_type": "quantum"}])),
+    changed(
+        lambda nb: nb["cells"].extend(
+            [None, 1, "kl", [], {}, {"cell_type": "quantum"}, {"source": "1 / 0", "metadata": {}}]
+        )
+    ),
     None,
 )
 add(
-    "cell-type-missing",
-    "One cell without type.",
-    changed(lambda nb: nb["cells"].insert(3, {"source": "1 / 0", "metadata": {}})),
+    "odd-sources",
+    "Sources that are null, a number, a list with other things than lines, or missing.",
+    changed(odd_sources),
+    course.only("decoder", "sampler", "standardize"),
+)
+add(
+    "odd-metadata",
+    "Metadata of cells that are lists, strings, numbers, or odd inside.",
+    changed(odd_metadata),
+    None,
+    MATCHED,
 )
 add("metadata-null", "All metadata of cells null.", each(lambda c: c.update(metadata=None)), None, MATCHED)
-add("metadata-list", "All metadata of cells lists.", each(lambda c: c.update(metadata=[1, 2])), None, MATCHED)
-add("metadata-string", "All metadata of cells strings.", each(lambda c: c.update(metadata="nbgrader")), None, MATCHED)
-add(
-    "nbgrader-number",
-    "nbgrader's metadata a number.",
-    each(lambda c: c.update(metadata={"nbgrader": 7})),
-    None,
-    MATCHED,
-)
-add(
-    "grade-id-odd",
-    "grade_ids that are lists.",
-    each(lambda c: c["metadata"].update(nbgrader={"grade_id": ["kl"]})),
-    None,
-    MATCHED,
-)
-add("notebook-metadata-null", "The notebook's metadata null.", setting(metadata=None))
-add("notebook-metadata-list", "The notebook's metadata a list.", setting(metadata=["kernelspec"]))
-add("same-cell-ids", "All cells have one id.", each(lambda c: c.update(id="a")))
-add("odd-cell-ids", "Ids that no notebook may have.", each(lambda c: c.update(id={"../../x": " "})))
 
 # ---------------------------------------------------------------------------------------------- cells
 
@@ -437,35 +439,37 @@ add("answer-deleted", "One answer cell deleted.", changed(delete("rows")), cours
 
 # ---------------------------------------------------------------------------------------------- code that fails
 add(
-    "syntax-error",
-    "A syntax error in one answer.",
-    course.honest(kl="def kl(mu, log_var)\n    return 0"),
-    course.without("kl"),
+    "code-that-fails",
+    "Syntax errors, mixed tabs, a null byte, half a surrogate pair and unknown names, each in another answer.",
+    course.encode(
+        course.honest(
+            first=["1 / 0"],
+            kl="def kl(mu, log_var)\n    return 0",
+            rows="def row_distances(x, c):\n\tif 1:\n        return 0",
+            running=course.ANSWERS["running"] + "\nRunningmean()",
+            answer=course.ANSWERS["answer"] + "\n# \x00",
+            sampler="'@@'\n" + course.WRONG["sampler"],
+            standardize="def standardize(x):\n    return columns",
+            last=["undefined"],
+        )
+    ).replace(b"@@", b"\\ud83d"),
+    course.only("running", "decoder"),
     subset=True,
 )
 add(
-    "indentation",
-    "Tabs and spaces mixed so that Python refuses.",
-    course.honest(rows="def row_distances(x, c):\n\tif 1:\n        return 0"),
-    course.without("rows"),
-)
-add(
-    "name-error",
-    "An answer that uses a name that is not there.",
+    "exits",
+    "Every way to leave a notebook, in cells of their own.",
     course.honest(
-        running=course.ANSWERS["running"] + "\nRunningmean()",
-        rows="def row_distances(x, center):\n    return distances",
+        first=["exit()", "quit", "import sys\nsys.exit(0)", "raise SystemExit", "raise KeyboardInterrupt"],
+        last=["exit(1)"],
     ),
+)
+add(
+    "input",
+    "One answer asks its user, and so does a cell.",
+    course.honest(rows="def row_distances(x, center):\n    return float(input('distances? '))", last=["input()"]),
     course.without("rows"),
 )
-add("null-byte", "A null byte in an answer.", course.honest(kl=course.ANSWERS["kl"] + "\n# \x00"), course.without("kl"))
-add(
-    "surrogate-in-code",
-    "Half a surrogate pair in the code of an answer.",
-    course.encode(course.honest(kl="'@@'\n" + course.ANSWERS["kl"].replace("mu**2", "0"))).replace(b"@@", b"\\ud83d"),
-    course.without("kl"),
-)
-add("error-in-own-cell", "A cell of the student's own fails.", course.honest(first=["1 / 0"], last=["undefined"]))
 add(
     "loop-in-cell",
     "An endless loop before one answer.",
@@ -496,20 +500,6 @@ add(
     course.without("standardize"),
     SLOW,
 )
-add(
-    "input",
-    "One answer asks its user.",
-    course.honest(rows="def row_distances(x, center):\n    return float(input('distances? '))", last=["input()"]),
-    course.without("rows"),
-)
-for word, code in {
-    "exit": "exit()",
-    "quit": "quit",
-    "sys-exit": "import sys\nsys.exit(0)",
-    "system-exit": "raise SystemExit",
-    "interrupt": "raise KeyboardInterrupt",
-}.items():
-    add(word, f"{code.splitlines()[-1]} in a cell of its own.", course.honest(first=[code], last=[code]))
 add("os-exit", "os._exit in a cell of its own.", course.honest(first=["import os\nos._exit(0)"]), None, STOPPED)
 add(
     "segfault",
@@ -530,18 +520,6 @@ add(
     STOPPED,
 )
 add(
-    "recursion",
-    "One answer recurses without end.",
-    course.honest(kl="def kl(mu, log_var):\n    return kl(mu, log_var)"),
-    course.without("kl"),
-)
-add(
-    "too-large",
-    "One answer asks for more memory than there is.",
-    course.honest(kl="def kl(mu, log_var):\n    return torch.zeros(10**15)"),
-    course.without("kl"),
-)
-add(
     "memory",
     "One answer eats memory.",
     course.honest(rows="def row_distances(x, center):\n    return [bytes(range(256)) * 400_000 for _ in range(60)]"),
@@ -550,126 +528,94 @@ add(
 )
 add(
     "flood",
-    "Prints 300 MB in a cell of its own.",
-    course.honest(first=["for _ in range(300):\n    print('x' * 1_000_000)"]),
+    "Prints 300 MB in long lines, and a million short ones.",
+    course.honest(
+        first=["for _ in range(300):\n    print('x' * 1_000_000)"], last=["for i in range(1_000_000):\n    print(i)"]
+    ),
 )
 add(
-    "flood-lines", "Prints three million short lines.", course.honest(last=["for i in range(3_000_000):\n    print(i)"])
-)
-add(
-    "returns-none",
-    "Answers that return nothing.",
-    course.honest(kl="def kl(mu, log_var):\n    print(0.5)", standardize="def standardize(x):\n    x - x.mean(0)"),
-    course.without("kl", "standardize"),
-)
-add(
-    "not-callable",
-    "Answers of the wrong kind.",
-    course.honest(kl="kl = 0.5", running="RunningMean = 3", answer="def n_parameters():\n    return 33"),
-    course.without("kl", "running", "answer"),
-)
-add(
-    "wrong-arguments",
-    "Functions with other arguments.",
-    course.honest(kl="def kl(mu):\n    return 0", decoder="class Decoder(nn.Module):\n    pass"),
-    course.without("kl", "decoder"),
+    "wrong-kinds",
+    "Answers of the wrong kind: nothing, numbers for functions, functions for numbers, other arguments.",
+    course.honest(
+        kl="kl = 0.5",
+        rows="def row_distances(x, center):\n    return np.sqrt(((x - center) ** 2).sum(1))[:, None]",
+        running="RunningMean = 3",
+        decoder="class Decoder(nn.Module):\n    pass",
+        answer="def n_parameters():\n    return 33",
+        standardize="def standardize(x):\n    x - x.mean(0)",
+        sampler="""\
+def sample_exponential(n, rate=1.0):
+    torch.manual_seed(0)
+    return -torch.rand(n).log() / rate""",
+    ),
+    NOTHING,
+    subset=True,
 )
 add(
     "wrong-shapes",
-    "Right numbers in a wrong shape.",
+    "Right numbers in a wrong shape, numbers as text, a decoder that cannot be trained, the rate for the mean.",
     course.honest(
         kl=course.ANSWERS["kl"].replace(".sum(-1)", ".sum(-1, keepdim=True)"),
-        rows="def row_distances(x, center):\n    return np.sqrt(((x - center) ** 2).sum(1))[:, None]",
+        rows="def row_distances(x, center):\n    return str(np.sqrt(((x - center) ** 2).sum(1)))",
+        decoder=course.ANSWERS["decoder"].replace("    def forward", "    @torch.no_grad()\n    def forward"),
+        answer="n_parameters = '33'",
+        sampler="def sample_exponential(n, rate=1.0):\n    return -torch.rand(n).log() * rate",
     ),
-    course.without("test-kl-batch", "rows"),
-)
-add(
-    "wrong-type",
-    "A number as text.",
-    course.honest(answer="n_parameters = '33'", kl="def kl(mu, log_var):\n    return str(0.5)"),
-    course.without("kl", "answer"),
-)
-add(
-    "no-gradients",
-    "The decoder works, but nothing can be trained.",
-    course.honest(
-        decoder=course.ANSWERS["decoder"].replace("    def forward", "    @torch.no_grad()\n    def forward")
-    ),
-    course.without("test-gradient"),
-)
-add(
-    "no-super-init",
-    "The decoder forgets super().__init__().",
-    course.honest(decoder=course.ANSWERS["decoder"].replace("        super().__init__()\n", "")),
-    course.without("decoder"),
-)
-add(
-    "same-samples",
-    "A sampler that sets the seed.",
-    course.honest(
-        sampler="def sample_exponential(n, rate=1.0):\n    torch.manual_seed(0)\n    return -torch.rand(n).log() / rate"
-    ),
-    course.without("sampler"),
+    course.without("test-kl-batch", "rows", "test-gradient", "answer", "sampler"),
     subset=True,
 )
 add(
-    "wrong-rate",
-    "A sampler that takes the rate for the mean.",
-    course.honest(sampler="def sample_exponential(n, rate=1.0):\n    return -torch.rand(n).log() * rate"),
-    course.without("sampler"),
-    subset=True,
-)
-add(
-    "half-normal",
-    "A sampler of the right mean, but another distribution.",
-    course.honest(sampler="def sample_exponential(n, rate=1.0):\n    return torch.randn(n).abs() / 0.7979 / rate"),
-    course.without("sampler"),
+    "wrong-and-large",
+    "Recursion without end, more memory than there is, no super().__init__(), another distribution of the right mean.",
+    course.honest(
+        kl="def kl(mu, log_var):\n    return kl(mu, log_var)",
+        rows="def row_distances(x, center):\n    return torch.zeros(10**15)",
+        decoder=course.ANSWERS["decoder"].replace("        super().__init__()\n", ""),
+        sampler="def sample_exponential(n, rate=1.0):\n    return torch.randn(n).abs() / 0.7979 / rate",
+    ),
+    course.without("kl", "rows", "decoder", "sampler"),
 )
 
 # ---------------------------------------------------------------------------------------------- odd, but right
 add("default-dtype", "Changes torch's default type.", course.honest(first=["torch.set_default_dtype(torch.float64)"]))
 add(
-    "seeds",
-    "Sets all seeds in a cell of its own.",
-    course.honest(first=["import random\nrandom.seed(0); np.random.seed(0); torch.manual_seed(0)"]),
-)
-add(
-    "warnings",
-    "Warns a lot.",
+    "settings",
+    "Sets seeds, warns a lot, turns collection and threads off, patches things of its own, works in another folder.",
     course.honest(
         first=[
-            "import warnings\nwarnings.simplefilter('always')\nfor i in range(1000):\n    warnings.warn(f'careful {i}')"
+            "import random\nrandom.seed(0); np.random.seed(0); torch.manual_seed(0)",
+            "import gc\ngc.disable()\ntorch.set_num_threads(1)\ntorch.set_grad_enabled(True)",
+            """\
+import warnings
+warnings.simplefilter('always')
+for i in range(1000):
+    warnings.warn(f'careful {i}')""",
+            "import functools, builtins\nbuiltins.print = functools.partial(print, flush=True)\n"
+            "torch.Tensor.total = lambda self: self.sum(-1)\nnp.set_printoptions(suppress=True)",
+            "import os, tempfile\nos.chdir(tempfile.mkdtemp())",
+            "%pip install --quiet --disable-pip-version-check --retries 0 --timeout 1 numpy",
         ],
-        rows="def row_distances(x, center):\n    warnings.warn('slow')\n    np.log(np.zeros(2))\n    return np.sqrt(((x - center) ** 2).sum(1))",
+        kl="def kl(mu, log_var):\n    return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).total()",
+        rows="def row_distances(x, center):\n    warnings.warn('slow')\n    np.log(np.zeros(2))\n"
+        "    return np.sqrt(((x - center) ** 2).sum(1))",
+        answer="import time\ntime.sleep(2)\nn_parameters = 33",
     ),
+)
+add(
+    "white-space",
+    "Windows line ends, tabs, form feeds, trailing spaces.",
+    each(lambda c: c.update(source="\n \n" + c["source"].replace("    ", "\t").replace("\n", "\r\n") + "  \n\x0c\n\n")),
 )
 add(
     "warnings-as-errors",
     "Turns warnings into errors.",
     course.honest(first=["import warnings\nwarnings.simplefilter('error')"]),
 )
-add("crlf", "Windows line ends in the cells.", each(lambda c: c.update(source=c["source"].replace("\n", "\r\n"))))
-add("tabs", "Tabs in the cells.", each(lambda c: c.update(source=c["source"].replace("    ", "\t"))))
-add(
-    "trailing-space",
-    "Spaces, form feeds and empty lines about.",
-    each(lambda c: c.update(source="\n \n" + c["source"] + "  \n\x0c\n\n")),
-)
-add(
-    "own-patches",
-    "Patches things of its own harmlessly.",
-    course.honest(
-        first=[
-            "import functools, builtins\nbuiltins.print = functools.partial(print, flush=True)\ntorch.Tensor.total = lambda self: self.sum(-1)\ntorch.set_printoptions(precision=3)\nnp.set_printoptions(suppress=True)"
-        ],
-        kl="def kl(mu, log_var):\n    return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).total()",
-    ),
-)
 add(
     "names-reused",
     "Uses the names of the tests for other things.",
     course.honest(
-        first=["points = x = expected = mean = got = earned = model = z = 'mine'"],
+        first=["points = x = expected = mean = got = earned = model = z = random_points = 'mine'"],
         last=["list = [1]\nsum = 0\nmax = min = str = None\nabs = print"],
     ),
 )
@@ -679,44 +625,20 @@ add(
     course.honest(first=["import sys, os\nsys.stdout.flush()\nos.close(1)\nos.close(2)"]),
 )
 add(
-    "stdout-replaced",
-    "Redirects its output to a file and forgets.",
+    "streams-replaced",
+    "Reads its standard input, redirects its output to a file and forgets.",
     course.honest(
-        first=["import sys\nsys.stdout = sys.stderr = open('log.txt', 'w')"],
+        first=["import sys, os\nos.read(0, 100)\nsys.stdin.read()", "sys.stdout = sys.stderr = open('log.txt', 'w')"],
         kl="def kl(mu, log_var):\n    print('called')\n    return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)",
     ),
-)
-add(
-    "stdin-read",
-    "Reads its standard input.",
-    course.honest(first=["import sys, os\nos.read(0, 100)\nsys.stdin.read()"]),
-)
-add(
-    "other-folder",
-    "Works in another folder.",
-    course.honest(first=["import os, tempfile\nos.chdir(tempfile.mkdtemp())"]),
-)
-add(
-    "gc-and-threads",
-    "Turns threads and garbage collection off.",
-    course.honest(first=["import gc\ngc.disable()\ntorch.set_num_threads(1)\ntorch.set_grad_enabled(True)"]),
-)
-add(
-    "pip-install",
-    "Installs packages in a cell.",
-    course.honest(first=["%pip install --quiet --disable-pip-version-check --retries 0 --timeout 1 numpy"]),
 )
 add(
     "thread-left",
     "A thread of the student's own goes on for ever.",
     course.honest(
         first=[
-            "import threading, time\n\ndef tick():\n    while True:\n        time.sleep(0.1)\n\nthreading.Thread(target=tick).start()"
+            "import threading, time\n\ndef tick():\n    while True:\n        time.sleep(0.1)\n\n"
+            "threading.Thread(target=tick).start()"
         ]
     ),
-)
-add(
-    "slow",
-    "Takes seconds where others take none.",
-    course.honest(first=["import time\ntime.sleep(2)"], answer="time.sleep(1)\nn_parameters = 33"),
 )

@@ -1,7 +1,8 @@
 """A small course: the instructor's notebook in nbgrader's format, the exercise, an honest submission, a wrong one.
 
-The tests are such as instructors write without our helpers. Everything that a student can be asked for occurs: a formula,
-a function of arrays, a class with state, a network with gradients, a sampler, a number, partial credit, marks by hand.
+The tests are such as instructors write without our helpers. Everything that a student can be asked for occurs: a
+formula, a function of arrays, a class with state, a network with gradients, a sampler, a number, partial credit, marks
+by hand.
 """
 
 import copy
@@ -79,7 +80,7 @@ np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 RUNNING = """\
 class RunningMean:
-    \"\"\"The mean of all numbers so far: update(number), value(), is_empty(), count. Without numbers value() is a ValueError.\"\"\"
+    \"\"\"The mean of all numbers so far: update(number), value(), is_empty(), count. No numbers: ValueError.\"\"\"
 
     ### BEGIN SOLUTION
     def __init__(self):
@@ -409,7 +410,7 @@ def find(nb: dict, grade_id: str) -> dict:
 
 
 def submit(answers: dict[str, str], *, first: list[str] = (), last: list[str] = ()) -> dict:
-    """The exercise with these texts in its answer cells; code cells added after the set-up (first) and at the end (last)."""
+    """The exercise with these answers; code cells added after the set-up (first) and at the end (last)."""
     nb = exercise()
     for grade_id, text in answers.items():
         find(nb, grade_id)["source"] = text

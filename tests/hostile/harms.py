@@ -1,7 +1,7 @@
 """Hostile submissions that want secrets, or harm. Nobody is harmed, nothing is told, and all others are graded.
 
-No attack does lasting harm where a sandbox fails: it marks a canary folder, calls listening sockets of the test, forks and
-allocates within bounds, and ends no process but those that the test started.
+No attack does lasting harm where a sandbox fails: it marks a canary folder, calls listening sockets of the test, forks
+and allocates within bounds, and ends no process but those that the test started.
 """
 
 import os
@@ -56,25 +56,29 @@ def spies(name: str, about: str, code: str) -> None:
 
 
 spies(
-    "spy-environment",
-    "Looks for secrets in the environment, its own and that of all processes it can see.",
+    "spy-files",
+    "Looks for secrets in environments, open files, the solution, other students' folders and results, the gradebook.",
     """\
 tell("environ", dict(os.environ))
 for path in ["/proc/self/environ", *glob.glob("/proc/[0-9]*/environ"), *glob.glob("/proc/[0-9]*/cmdline")]:
-    read(path)""",
-)
-spies(
-    "spy-files",
-    "Looks for secrets in the solution, other students' answers and results, the gradebook and a key.",
-    """\
-for path in ["<<solutions>>/<<name>>.ipynb", "<<solutions>>/gradebook.db", "<<canary>>/key", *glob.glob("<<submitted>>/*/*"),
-             *glob.glob("<<out>>/*/*"), "/proc/1/root<<canary>>/key", "/proc/1/cwd/key", "/proc/self/root<<canary>>/key",
+    read(path)
+for path in ["<<solutions>>/<<name>>.ipynb", "<<solutions>>/gradebook.db", "<<canary>>/key", "/proc/1/cwd/key",
+             *glob.glob("<<submitted>>/*/*"), *glob.glob("<<out>>/*/*"), "/proc/1/root<<canary>>/key",
              "<<submitted>>/plain/diary.txt", "<<submitted>>/plain/<<name>>.ipynb", "../plain/diary.txt"]:
-    read(path)""",
+    read(path)
+for fd in os.listdir("/proc/self/fd"):
+    try:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        for inner in os.listdir(path) if os.path.isdir(path) else []:
+            read(os.path.join(path, inner))
+        if path.startswith("/") and os.path.isfile(path):
+            read(path)
+    except OSError:
+        pass""",
 )
 spies(
     "spy-search",
-    "Searches the whole file system for secrets, for at most two seconds.",
+    "Searches the file system and the memory of all other processes that it can see, for at most two seconds each.",
     """\
 end = time.monotonic() + 2
 for folder, folders, files in os.walk("/"):
@@ -83,12 +87,7 @@ for folder, folders, files in os.walk("/"):
         continue
     for file in files:
         if file.endswith((".ipynb", ".db", "key", "diary.txt", "result.json")):
-            read(os.path.join(folder, file))""",
-)
-spies(
-    "spy-memory",
-    "Searches the memory of all other processes it can see for secrets, for at most two seconds.",
-    """\
+            read(os.path.join(folder, file))
 end = time.monotonic() + 2
 for maps in glob.glob("/proc/[0-9]*/maps"):
     if maps == f"/proc/{os.getpid()}/maps":
@@ -101,20 +100,6 @@ for maps in glob.glob("/proc/[0-9]*/maps"):
                     memory.seek(begin)
                     tell(maps, memory.read(stop - begin))
     except (OSError, ValueError, OverflowError):
-        pass""",
-)
-spies(
-    "spy-descriptors",
-    "Looks for secrets in the files that are open, and in the folders that they lead to.",
-    """\
-for fd in os.listdir("/proc/self/fd"):
-    try:
-        path = os.readlink(f"/proc/self/fd/{fd}")
-        for inner in os.listdir(path) if os.path.isdir(path) else []:
-            read(os.path.join(path, inner))
-        if path.startswith("/") and os.path.isfile(path):
-            read(path)
-    except OSError:
         pass""",
 )
 add(
@@ -139,9 +124,10 @@ tell("argv", sys.orig_argv)"""
     ),
     FULL,
 )
+
 harms(
     "network",
-    "Calls a listening socket on this machine by every family of addresses there is.",
+    "Calls listening sockets on this machine by every family of addresses there is, and a server of its own.",
     """\
 import socket
 for family, address in [(socket.AF_INET, ("127.0.0.1", <<port>>)), (socket.AF_INET6, ("::1", <<port>>)),
@@ -155,19 +141,14 @@ for family, address in [(socket.AF_INET, ("127.0.0.1", <<port>>)), (socket.AF_IN
                 s.send(b"hello")
                 print("CALLED", address)
         except OSError as error:
-            print(error)""",
-)
-harms(
-    "network-loopback-server",
-    "Opens a server of its own and calls it, as libraries do.",
-    """\
-import socket
+            print(error)
 try:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), 1).close()
 except OSError as error:
     print(error)""",
 )
+
 
 # ------------------------------------------------------------------------------------ writers
 WRITE = """\
@@ -191,7 +172,7 @@ harms(
 import os, site, sys
 import numpy, torch
 for folder in {*sys.path, *site.getsitepackages(), site.getusersitepackages(), os.path.dirname(torch.__file__),
-               os.path.dirname(os.__file__), os.path.expanduser("~/.ipython/profile_default/startup"), "/etc", "/usr/local/bin"}:
+               os.path.dirname(os.__file__), os.path.expanduser("~/.ipython/startup"), "/etc", "/usr/local/bin"}:
     try:
         with open(os.path.join(folder or ".", "<<marker>>.txt"), "w") as file:
             file.write("# nothing")
@@ -205,8 +186,9 @@ harms(
 import os, shutil
 for folder in ("<<canary>>", "<<out>>", "<<submitted>>/plain", "<<solutions>>"):
     for path in (folder, os.path.join(folder, "key"), os.path.join(folder, "<<name>>.ipynb")):
-        for act in (lambda: os.chmod(path, 0o777), lambda: os.truncate(path, 0), lambda: os.rename(path, path + ".gone"),
-                    lambda: shutil.rmtree(path, ignore_errors=True), lambda: os.symlink("/etc/passwd", path + ".link")):
+        for act in (lambda: os.chmod(path, 0o777), lambda: os.truncate(path, 0),
+                    lambda: os.rename(path, path + ".gone"), lambda: os.symlink("/etc/passwd", path + ".link"),
+                    lambda: shutil.rmtree(path, ignore_errors=True)):
             try:
                 act()
             except OSError as error:
@@ -343,7 +325,7 @@ harms(
     "Commands that stay in the background.",
     """\
 import subprocess
-for command in (["nohup", "sleep", "73<<port>>"], ["setsid", "sleep", "73<<port>>"], ["sh", "-c", "sleep 73<<port>> & sleep 73<<port>>"]):
+for command in (["nohup", "sleep", "73<<port>>"], ["sh", "-c", "sleep 73<<port>> & setsid sleep 73<<port>>"]):
     try:
         subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
     except OSError as error:
@@ -367,7 +349,10 @@ return children""",
 falls(
     "thread-bomb",
     "Three thousand threads.",
-    "import threading, time\nfor _ in range(3000):\n    threading.Thread(target=time.sleep, args=(3,), daemon=True).start()",
+    """\
+import threading, time
+for _ in range(3000):
+    threading.Thread(target=time.sleep, args=(3,), daemon=True).start()""",
 )
 falls(
     "memory-bomb",
@@ -463,7 +448,13 @@ while True:
 falls(
     "c-stack",
     "Overflows the stack in C.",
-    "import sys\nsys.setrecursionlimit(10**8)\nf = lambda: f()\nclass A:\n    def __getattr__(self, n): return getattr(self, n + 'x')\nA().b",
+    """\
+import sys
+sys.setrecursionlimit(10**8)
+f = lambda: f()
+class A:
+    def __getattr__(self, n): return getattr(self, n + 'x')
+A().b""",
     STOPPED,
 )
 falls(
@@ -539,34 +530,47 @@ print(said)""",
 harms(
     "terminal",
     "Pushes characters into the terminal, if there is one.",
-    "import fcntl, os\nfor fd in (0, 1, 2):\n    try:\n        fcntl.ioctl(fd, 0x5412, b' ')\n    except OSError as error:\n        print(error)\n"
+    """\
+import fcntl, os
+for fd in (0, 1, 2):
+    try:
+        fcntl.ioctl(fd, 0x5412, b' ')
+    except OSError as error:
+        print(error)
+"""
     "try:\n    os.write(os.open('/dev/tty', os.O_RDWR), b'<<marker>>')\nexcept OSError as error:\n    print(error)",
 )
 
 # ------------------------------------------------------------------------------------ what people will look at
 SCRIPT = """</pre></td></table>--><script>fetch("http://127.0.0.1:<<port>>/stolen")</script>
 <img src=x onerror="alert(1)"><svg onload=alert(1)><iframe src="http://127.0.0.1:<<port>>/"></iframe>
-<a href="javascript:alert(1)">full marks</a><style>*{display:none}</style><meta http-equiv="refresh" content="0;url=http://127.0.0.1:<<port>>">
-<base href="http://127.0.0.1:<<port>>/"><form action="http://127.0.0.1:<<port>>"><input autofocus onfocus=alert(1)>&lt;script&gt; {{7*7}} ${7*7} %s {0}"""
-CONTROL = "\\x1b[2J\\x1b]0;owned\\x07\\x1b[31mred \\u202egnp.exe\\u202c \\u2066x\\u2069 \\u200b \\x00 \\x08\\x08\\x08 \\r overwritten \\x9b1m"
-harms(
+<a href="javascript:alert(1)">full marks</a><style>*{display:none}</style>
+<meta http-equiv="refresh" content="0;url=http://127.0.0.1">
+<base href="http://127.0.0.1:<<port>>/"><form action="http://127.0.0.1:<<port>>">
+<input autofocus onfocus=alert(1)>&lt;script&gt; {{7*7}} ${7*7} %s {0}"""
+CONTROL = "\\x1b[2J\\x1b]0;owned\\x07\\x1b[31mred \\u202egnp.exe\\u202c \\u2066x\\u2069 \\x00 \\x08 \\r over \\x9b1m"
+add(
     "html-printed",
-    "Prints markup and scripts.",
-    f"import sys\nprint('''{SCRIPT}''')\nprint('''{SCRIPT}''', file=sys.stderr)",
-)
-harms("control-printed", "Prints control characters that clear screens and turn text around.", f"print('{CONTROL}')")
-harms(
-    "html-displayed",
-    "Displays HTML, scripts and SVG, as notebooks can.",
-    f"from IPython.display import HTML, SVG, Javascript, Markdown, display\ndisplay(HTML('''{SCRIPT}'''), Javascript('alert(1)'))\n"
-    f"display({{'text/html': '''{SCRIPT}''', 'text/plain': '''{SCRIPT}'''}}, raw=True)\nMarkdown('''{SCRIPT}''')",
+    "Prints and displays markup, scripts and control characters.",
+    course.honest(
+        first=[
+            f"import sys\nprint('''{SCRIPT}''')\nprint('''{SCRIPT}''', file=sys.stderr)\nprint('{CONTROL}')",
+            f"from IPython.display import HTML, Javascript, Markdown, display\ndisplay(HTML('''{SCRIPT}'''))\n"
+            f"display(Javascript('alert(1)'), Markdown('''{SCRIPT}'''))",
+            f"display({{'text/html': '''{SCRIPT}''', 'text/plain': '''{SCRIPT}'''}}, raw=True)\nHTML('''{SCRIPT}''')",
+        ],
+        kl=f"print('''{SCRIPT}''')\n"
+        + course.ANSWERS["kl"].replace("    return", f"    print('{CONTROL}')\n    return"),
+    ),
+    FULL,
 )
 add(
     "html-in-errors",
     "Exceptions whose text, name and notes hold markup.",
     course.honest(
         kl=f"def kl(mu, log_var):\n    raise ValueError('''{SCRIPT}''')",
-        rows=f"Odd = type('''{SCRIPT}''', (Exception,), {{}})\ndef row_distances(x, center):\n    raise Odd('{CONTROL}')",
+        rows=f"Odd = type('''{SCRIPT}''', (Exception,), {{}})\n"
+        f"def row_distances(x, center):\n    raise Odd('{CONTROL}')",
         running=f"class RunningMean:\n    pass\nRunningMean.__name__ = RunningMean.__qualname__ = '''{SCRIPT}'''",
         standardize=f"def standardize(x):\n    return '''{SCRIPT}'''",
         answer=f"n_parameters = '{CONTROL}'",
@@ -612,14 +616,11 @@ add(
     NOTHING,
 )
 for name, student in {
-    "folder-html": "<img src=x onerror=alert(1)>",
     "folder-quotes": "\"'`--><b>{{7*7}}${7*7}%s&amp;",
-    "folder-formula": "=1+1",
     "folder-formula-at": "@SUM(1+1)*cmd|' C'!A0",
     "folder-minus": "-force",
     "folder-option": "--jobs=9",
     "folder-plus": '+1, "2"; 3',
-    "folder-newline": "evil\nname,1000\r\nplain,0",
     "folder-control": "a\x1b[2Jb\u202ec",
     "folder-dots": "...",
     "folder-percent": "%2e%2e%2fplain",
@@ -628,4 +629,10 @@ for name, student in {
     "folder-space": " ",
     "folder-latin": os.fsdecode(b"caf\xe9"),
 }.items():
-    add(name, f"The student's folder is called {ascii(student[:40])}.", course.honest(), FULL, student=student)
+    add(name, f"The student's folder is called {student[:40]!a}.", b"[]", NOTHING, ANY, student=student)
+for name, student in {
+    "folder-html": "<img src=x onerror=alert(1)>",
+    "folder-formula": "=1+1",
+    "folder-newline": "evil\nname,1000\r\nplain,0",
+}.items():
+    add(name, f"The student's folder is called {student!a}.", course.honest(), FULL, student=student)

@@ -11,11 +11,14 @@ def add(name: str, about: str, *, first=(), last=(), subset=False, student=None,
     ENTRIES.append(course.Entry(name, about, content, course.full(), student=student, subset=subset))
 
 
-add("plain", "The instructor's own answers.", subset=True)
+add(
+    "plain",
+    "The instructor's own answers.",
+    subset=True,
+)
 add(
     "loops",
     "Everything by loops over numbers.",
-    subset=True,
     kl="""\
 def kl(mu, log_var):
     if mu.ndim == 1:
@@ -73,6 +76,7 @@ def standardize(x):
         for i in range(x.shape[0]):
             result[i, j] = 0 if v == 0 else (x[i, j] - m) / v ** 0.5
     return result""",
+    subset=True,
 )
 add(
     "numpy",
@@ -92,14 +96,8 @@ def standardize(x):
     return torch.from_numpy((x - np.mean(x, axis=0)) / s)""",
 )
 add(
-    "helpers-in-own-cells",
-    "Helper functions, constants and imports in cells of their own.",
-    first=["import functools\nHALF = 0.5", "def energy(mu, log_var):\n    return mu**2 + log_var.exp() - 1 - log_var"],
-    kl="def kl(mu, log_var):\n    return functools.reduce(torch.add, (HALF * energy(mu, log_var)).unbind(-1))",
-)
-add(
-    "closures-and-lambdas",
-    "Functions made by functions.",
+    "closures-slots-sequential",
+    "Functions made by functions; a class with slots and a property; a decoder with nn.Sequential, weights copied in.",
     kl="""\
 def scaled(factor):
     def inner(mu, log_var):
@@ -111,45 +109,6 @@ kl = scaled(1 / 2)""",
     standardize="""\
 guard = lambda s: s.masked_fill(s == 0, 1)
 standardize = lambda x: (x - x.mean(0, keepdim=True)) / guard(x.var(0, correction=0, keepdim=True).sqrt())""",
-)
-add(
-    "recursive",
-    "Recursive functions.",
-    rows="""\
-def row_distances(x, center):
-    if len(x) == 0:
-        return np.zeros(0)
-    return np.concatenate([[math.sqrt(sum((x[0] - center) ** 2))], row_distances(x[1:], center)])""",
-    answer="""\
-def count(sizes):
-    return 0 if len(sizes) < 2 else (sizes[0] + 1) * sizes[1] + count(sizes[1:])
-
-n_parameters = count([2, 5, 3])""",
-)
-add(
-    "python-floats",
-    "Plain Python numbers and lists where the tests take them.",
-    kl="""\
-def kl(mu, log_var):
-    value = 0.5 * (mu**2 + torch.exp(log_var) - 1 - log_var).sum(-1)
-    return value.item() if value.ndim == 0 else value""",
-    rows="def row_distances(x, center):\n    return [math.dist(row, center) for row in x]",
-    sampler="def sample_exponential(n, rate=1.0):\n    return [-math.log(1 - u) / rate for u in torch.rand(n).tolist()]",
-    answer="n_parameters = 33.0",
-)
-add(
-    "float64",
-    "Computes in double precision.",
-    kl="""\
-def kl(mu, log_var):
-    m, lv = mu.double(), log_var.double()
-    return (0.5 * (m**2 + lv.exp() - 1 - lv).sum(-1)).to(mu.dtype)""",
-    rows="def row_distances(x, center):\n    return np.sqrt(np.square(x.astype(np.longdouble) - center).sum(1))",
-    sampler="def sample_exponential(n, rate=1.0):\n    return -torch.rand(n, dtype=torch.float64).neg().log1p() / rate",
-)
-add(
-    "property-and-slots",
-    "A class with slots and a property.",
     running="""\
 class RunningMean:
     __slots__ = ("_n", "_mean")
@@ -172,10 +131,31 @@ class RunningMean:
         if not self._n:
             raise ValueError("empty")
         return self._mean""",
+    decoder="""\
+class Decoder(nn.Module):
+    def __init__(self, w1, b1, w2, b2):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3), nn.Sigmoid())
+        with torch.no_grad():
+            for parameter, value in zip(self.net.parameters(), (w1, b1, w2, b2)):
+                parameter.copy_(value)
+
+    def forward(self, z):
+        return self.net(z)""",
 )
 add(
-    "inheritance",
-    "A class over an abstract base of the student's own, with its own kind of ValueError.",
+    "recursive-abstract-linear",
+    "Recursion; a class over an abstract base with an error of its own; nn.Linear; results that require gradients.",
+    rows="""\
+def row_distances(x, center):
+    if len(x) == 0:
+        return np.zeros(0)
+    return np.concatenate([[math.sqrt(sum((x[0] - center) ** 2))], row_distances(x[1:], center)])""",
+    answer="""\
+def count(sizes):
+    return 0 if len(sizes) < 2 else (sizes[0] + 1) * sizes[1] + count(sizes[1:])
+
+n_parameters = count([2, 5, 3])""",
     running="""\
 import abc
 
@@ -204,10 +184,43 @@ class RunningMean(Statistic):
         if self.is_empty():
             raise NothingYet("update first")
         return np.mean(self.numbers)""",
+    decoder="""\
+class Decoder(torch.nn.Module):
+    def __init__(self, w1, b1, w2, b2):
+        super(Decoder, self).__init__()
+        self.fc1 = nn.Linear(w1.shape[1], w1.shape[0])
+        self.fc2 = nn.Linear(w2.shape[1], w2.shape[0])
+        self.fc1.weight, self.fc1.bias = nn.Parameter(w1), nn.Parameter(b1)
+        self.fc2.weight, self.fc2.bias = nn.Parameter(w2), nn.Parameter(b2)
+
+    def forward(self, z):
+        h = self.fc1(z)
+        h = torch.tanh(h)
+        h = self.fc2(h)
+        return 1 / (1 + torch.exp(-h))""",
+    kl="""\
+half = nn.Parameter(torch.tensor(0.5))
+
+def kl(mu, log_var):
+    return half * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)""",
+    standardize="""\
+one = torch.ones((), requires_grad=True)
+
+def standardize(x):
+    c = x - x.mean(0)
+    s = (c * c).mean(0)
+    return one * c / torch.where(s > 0, s, torch.ones_like(s)).sqrt()""",
 )
 add(
-    "dataclass",
-    "A dataclass, with a tensor inside.",
+    "library-dataclass-functional",
+    "torch.distributions; a dataclass that holds a tensor; a decoder of einsum and a ParameterList; a pool of threads.",
+    kl="""\
+def kl(mu, log_var):
+    from torch.distributions import Independent, Normal, kl_divergence
+    q = Normal(mu, (log_var / 2).exp())
+    p = Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    return kl_divergence(Independent(q, 1), Independent(p, 1))""",
+    sampler="def sample_exponential(n, rate=1.0):\n    return torch.empty(n).exponential_(rate)",
     running="""\
 from dataclasses import dataclass, field
 
@@ -227,34 +240,39 @@ class RunningMean:
         if self.count == 0:
             raise ValueError("nothing yet")
         return self.total / self.count""",
-)
-add(
-    "delegating-class",
-    "A class that hands everything to another object by __getattr__.",
-    running="""\
-class Inner:
-    def __init__(self):
-        self.count = self.total = 0
-    def update(self, number):
-        self.count += 1
-        self.total += number
-    def is_empty(self):
-        return self.count < 1
-    def value(self):
-        try:
-            return self.total / self.count
-        except ZeroDivisionError as error:
-            raise ValueError("no numbers") from error
+    decoder="""\
+import torch.nn.functional as F
 
-class RunningMean:
-    def __init__(self):
-        self._inner = Inner()
-    def __getattr__(self, name):
-        return getattr(self._inner, name)""",
+class Affine(nn.Module):
+    def __init__(self, w, b):
+        super().__init__()
+        self.parts = nn.ParameterList([w.detach().clone(), b.detach().clone()])
+
+    def forward(self, x):
+        return torch.einsum("oi,bi->bo", self.parts[0], x) + self.parts[1]
+
+class Base(nn.Module):
+    def forward(self, z):
+        for layer, act in zip(self.layers, self.acts):
+            z = act(layer(z))
+        return z
+
+class Decoder(Base):
+    def __init__(self, w1, b1, w2, b2):
+        super().__init__()
+        self.layers = nn.ModuleList([Affine(w1, b1), Affine(w2, b2)])
+        self.acts = [torch.tanh, F.sigmoid]
+        self.register_buffer("seen", torch.zeros(1))""",
+    rows="""\
+from concurrent.futures import ThreadPoolExecutor
+
+def row_distances(x, center):
+    with ThreadPoolExecutor(4) as pool:
+        return np.array(list(pool.map(lambda row: math.dist(row, center), x)))""",
 )
 add(
-    "functools-everywhere",
-    "lru_cache, partial, singledispatch and a decorator that keeps the name.",
+    "functools-delegating",
+    "lru_cache, partial, singledispatch, a decorator; a class that hands everything to another object by __getattr__.",
     kl="""\
 import functools, time
 
@@ -290,9 +308,29 @@ def layer(i, o):
     return i * o + o
 
 n_parameters = layer(2, 5) + layer(5, 3)""",
+    running="""\
+class Inner:
+    def __init__(self):
+        self.count = self.total = 0
+    def update(self, number):
+        self.count += 1
+        self.total += number
+    def is_empty(self):
+        return self.count < 1
+    def value(self):
+        try:
+            return self.total / self.count
+        except ZeroDivisionError as error:
+            raise ValueError("no numbers") from error
+
+class RunningMean:
+    def __init__(self):
+        self._inner = Inner()
+    def __getattr__(self, name):
+        return getattr(self._inner, name)""",
 )
 add(
-    "callable-object",
+    "callable-objects",
     "Answers that are callable objects and static methods.",
     kl="""\
 class Divergence:
@@ -312,97 +350,37 @@ class Geometry:
 row_distances = Geometry.distances""",
 )
 add(
-    "sequential",
-    "The decoder holds nn.Sequential, weights copied in.",
-    decoder="""\
-class Decoder(nn.Module):
-    def __init__(self, w1, b1, w2, b2):
-        super().__init__()
-        self.net = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3), nn.Sigmoid())
-        with torch.no_grad():
-            for parameter, value in zip(self.net.parameters(), (w1, b1, w2, b2)):
-                parameter.copy_(value)
-
-    def forward(self, z):
-        return self.net(z)""",
-)
-add(
-    "linear-layers",
-    "The decoder holds nn.Linear layers whose parameters are assigned.",
-    decoder="""\
-class Decoder(torch.nn.Module):
-    def __init__(self, w1, b1, w2, b2):
-        super(Decoder, self).__init__()
-        self.fc1 = nn.Linear(w1.shape[1], w1.shape[0])
-        self.fc2 = nn.Linear(w2.shape[1], w2.shape[0])
-        self.fc1.weight, self.fc1.bias = nn.Parameter(w1), nn.Parameter(b1)
-        self.fc2.weight, self.fc2.bias = nn.Parameter(w2), nn.Parameter(b2)
-
-    def forward(self, z):
-        h = self.fc1(z)
-        h = torch.tanh(h)
-        h = self.fc2(h)
-        return 1 / (1 + torch.exp(-h))""",
-)
-add(
-    "functional-module",
-    "The decoder uses F.linear, einsum and a ParameterList, and a module of the student's own.",
-    decoder="""\
-import torch.nn.functional as F
-
-class Affine(nn.Module):
-    def __init__(self, w, b):
-        super().__init__()
-        self.parts = nn.ParameterList([w.detach().clone(), b.detach().clone()])
-
-    def forward(self, x):
-        return torch.einsum("oi,bi->bo", self.parts[0], x) + self.parts[1]
-
-class Base(nn.Module):
-    def forward(self, z):
-        for layer, act in zip(self.layers, self.acts):
-            z = act(layer(z))
-        return z
-
-class Decoder(Base):
-    def __init__(self, w1, b1, w2, b2):
-        super().__init__()
-        self.layers = nn.ModuleList([Affine(w1, b1), Affine(w2, b2)])
-        self.acts = [torch.tanh, F.sigmoid]
-        self.register_buffer("seen", torch.zeros(1))""",
-)
-add(
-    "library-distributions",
-    "Uses torch.distributions for everything.",
+    "python-floats",
+    "Plain Python numbers and lists where the tests take them.",
     kl="""\
 def kl(mu, log_var):
-    from torch.distributions import Independent, Normal, kl_divergence
-    q = Normal(mu, (log_var / 2).exp())
-    p = Normal(torch.zeros_like(mu), torch.ones_like(mu))
-    return kl_divergence(Independent(q, 1), Independent(p, 1))""",
-    sampler="def sample_exponential(n, rate=1.0):\n    return torch.empty(n).exponential_(rate)",
+    value = 0.5 * (mu**2 + torch.exp(log_var) - 1 - log_var).sum(-1)
+    return value.item() if value.ndim == 0 else value""",
+    rows="def row_distances(x, center):\n    return [math.dist(row, center) for row in x]",
+    sampler="""\
+def sample_exponential(n, rate=1.0):
+    return [-math.log(1 - u) / rate for u in torch.rand(n).tolist()]""",
+    answer="n_parameters = 33.0",
 )
 add(
-    "keeps-gradients",
-    "Results that still require gradients.",
+    "float64",
+    "Computes in double precision.",
     kl="""\
-half = nn.Parameter(torch.tensor(0.5))
-
 def kl(mu, log_var):
-    return half * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)""",
-    standardize="""\
-one = torch.ones((), requires_grad=True)
-
-def standardize(x):
-    c = x - x.mean(0)
-    s = (c * c).mean(0)
-    return one * c / torch.where(s > 0, s, torch.ones_like(s)).sqrt()""",
+    m, lv = mu.double(), log_var.double()
+    return (0.5 * (m**2 + lv.exp() - 1 - lv).sum(-1)).to(mu.dtype)""",
+    rows="def row_distances(x, center):\n    return np.sqrt(np.square(x.astype(np.longdouble) - center).sum(1))",
+    sampler="def sample_exponential(n, rate=1.0):\n    return -torch.rand(n, dtype=torch.float64).neg().log1p() / rate",
 )
 add(
     "strides",
     "Results that are views: transposed, reversed, expanded, in the other byte order, wrapped in a 0-d array.",
-    kl="def kl(mu, log_var):\n    return torch.stack([0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)] * 3, -1)[..., 1]",
-    rows="def row_distances(x, center):\n    return np.sqrt(((x - center) ** 2).sum(1))[::-1].copy()[::-1].astype('>f8')",
+    kl="""\
+def kl(mu, log_var):
+    return torch.stack([0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)] * 3, -1)[..., 1]""",
+    rows="""\
+def row_distances(x, center):
+    return np.sqrt(((x - center) ** 2).sum(1))[::-1].copy()[::-1].astype('>f8')""",
     answer="n_parameters = np.array(33)",
     standardize="""\
 def standardize(x):
@@ -412,8 +390,8 @@ def standardize(x):
     return torch.where(s > 0, (y - m) / s, torch.zeros(1)).T""",
 )
 add(
-    "in-place",
-    "Functions that work in place on their arguments.",
+    "in-place-await",
+    "Functions that work in place on their arguments; an answer that is awaited, as notebooks allow.",
     kl="""\
 def kl(mu, log_var):
     mu.square_().add_(log_var.exp()).sub_(1).sub_(log_var)
@@ -423,12 +401,24 @@ def row_distances(x, center):
     x -= center
     x *= x
     return np.sqrt(x.sum(1))""",
+    answer="""\
+import asyncio
+
+async def count():
+    await asyncio.sleep(0)
+    return 33
+
+n_parameters = await count()""",
 )
 add(
     "prints-and-plots",
     "Prints and plots a lot.",
     last=[
-        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.hist(sample_exponential(1000).numpy(), bins=30)\n"
+        """\
+import matplotlib.pyplot as plt
+fig, ax = plt.subplots()
+ax.hist(sample_exponential(1000).numpy(), bins=30)
+"""
         "ax.set_title('draws')\nplt.show()",
         "print(*range(20000))",
         "row_distances(points, points[0])",
@@ -475,23 +465,8 @@ match [2, 5, 3]:
         n_parameters = (i + 1) * h + (h + 1) * o""",
 )
 add(
-    "top-level-await",
-    "An answer that is awaited, as notebooks allow.",
-    answer="import asyncio\n\nasync def count():\n    await asyncio.sleep(0)\n    return 33\n\nn_parameters = await count()",
-)
-add(
-    "threads",
-    "Threads and a pool of threads.",
-    rows="""\
-from concurrent.futures import ThreadPoolExecutor
-
-def row_distances(x, center):
-    with ThreadPoolExecutor(4) as pool:
-        return np.array(list(pool.map(lambda row: math.dist(row, center), x)))""",
-)
-add(
-    "processes",
-    "A pool of processes.",
+    "processes-globals-helpers",
+    "A pool of processes; a cache in globals; imports and helper functions in cells of their own.",
     rows="""\
 import multiprocessing
 
@@ -501,17 +476,6 @@ def one(pair):
 def row_distances(x, center):
     with multiprocessing.get_context("fork").Pool(2) as pool:
         return np.array(pool.map(one, [(row, center) for row in x]))""",
-)
-add(
-    "temporary-files",
-    "Writes and reads a file of its own, and the folder for temporary files.",
-    first=["import tempfile\nnp.save('mine.npy', points)\nwith tempfile.TemporaryFile() as f:\n    f.write(b'x')"],
-    rows="def row_distances(x, center):\n    np.load('mine.npy')\n    return np.sqrt(((x - center) ** 2).sum(1))",
-)
-add(
-    "global-state",
-    "Functions that count their calls in globals, and leave state in a cache.",
-    first=["calls = 0\ncache = {}"],
     kl="""\
 def kl(mu, log_var):
     global calls
@@ -520,6 +484,20 @@ def kl(mu, log_var):
     if key not in cache:
         cache[key] = 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)
     return cache[key]""",
+    first=[
+        "calls = 0\ncache = {}",
+        "import functools\nONE = 1.0",
+        "def spread(x):\n    return functools.reduce(torch.add, (x - x.mean(0)).square().unbind(0)) / len(x)",
+    ],
+    standardize="""\
+def standardize(x):
+    return (x - x.mean(0)) / spread(x).sqrt().where(spread(x) > 0, torch.tensor(ONE))""",
+)
+add(
+    "temporary-files",
+    "Writes and reads a file of its own, and the folder for temporary files.",
+    first=["import tempfile\nnp.save('mine.npy', points)\nwith tempfile.TemporaryFile() as f:\n    f.write(b'x')"],
+    rows="def row_distances(x, center):\n    np.load('mine.npy')\n    return np.sqrt(((x - center) ** 2).sum(1))",
 )
 add(
     "Zoë Ångström 李",
