@@ -167,6 +167,10 @@ HONEST = {
         "net = nn.Linear(2, 1)\nx = torch.randn(40, 2)\ny = x.sum(-1, keepdim=True)\nfit(net, x, y)\n"
         "assert ((net(x) - y) ** 2).mean() < 1e-3",
     ),
+    "in-place work that nobody asked for": (
+        "def f(x):\n    x *= 2\n    return x",
+        "x = torch.randn(3)\ny = f(x)\nassert torch.equal(y, x * 2)",
+    ),
     "in-place work that is asked for": (
         "def clip(a, top):\n    a[a > top] = top",
         "a = np.arange(5.0)\nclip(a, 2)\nassert a.max() == 2",
@@ -247,7 +251,7 @@ LYING = {
     "an unasked change": (
         "def f(x): return x * 2",
         "def f(x):\n    x *= 2\n    return x",
-        "x = torch.ones(3)\ny = f(x)\nassert torch.equal(y, torch.full((3,), 2.0)) and torch.equal(x, torch.ones(3))",
+        "x = torch.randn(3)\nkept = x.clone()\nassert torch.equal(f(x), 2 * kept) and torch.equal(x, kept)",
         "",
     ),
     "truth of an object": (

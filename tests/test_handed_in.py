@@ -60,7 +60,7 @@ def put(bob: Path, kind: str) -> None:
         ("link", "The file '04_kl.ipynb' is a link, which is not opened: nothing could be graded."),
         ("pipe", "The file '04_kl.ipynb' is a pipe, which is not opened: nothing could be graded."),
         ("folder", "The file '04_kl.ipynb' is a folder, which is not opened: nothing could be graded."),
-        ("large", "The file '04_kl.ipynb' is larger than 50 MB: nothing could be graded."),
+        ("large", "The file '04_kl.ipynb' is larger than 100 MB: nothing could be graded."),
         ("linked folder", "The student's folder is a link, which is not followed: nothing could be graded."),
         ("dangling folder", "The student's folder is a link, which is not followed: nothing could be graded."),
         ("file for folder", "The student's folder cannot be opened (Not a directory): nothing could be graded."),

@@ -105,6 +105,8 @@ class Run:
             entry.write(self.root / "submitted" / entry.folder, self.place)
             if entry.subset:
                 entry.write(self.root / "again" / entry.folder, self.place)
+        for name in harms.UNSAFE:
+            shutil.copytree(self.root / "submitted" / "plain", self.root / "submitted" / name)
         (self.root / "submitted" / "plain" / "diary.txt").write_text(HELD_BACK["diary"])
 
     def grade(self, submitted: str, out: str, force: str = "") -> str:
@@ -191,14 +193,9 @@ def test_attacks_earn_points_where_tests_and_submission_share_a_process(tmp_path
 
 @named(ENTRIES)
 def test_a_submission_gets_exactly_the_points_that_it_deserves(run, entry):
-    result = run.results()[shown(entry, run)][1]
+    result = run.results()[entry.folder][1]
     got = {exercise["id"]: exercise["points"] for exercise in result["exercises"] if exercise["kind"] == "test"}
     assert got == entry.points, explain(result)
-
-
-def shown(entry: course.Entry, run: Run) -> str:
-    """The name under which a student's result stands."""
-    return entry.folder
 
 
 def explain(result: dict) -> str:
@@ -209,7 +206,7 @@ def explain(result: dict) -> str:
 
 @named([entry for entry in ENTRIES if entry.note])
 def test_the_instructor_is_told_in_a_plain_sentence(run, entry):
-    notes = told(run.results()[shown(entry, run)][1])
+    notes = told(run.results()[entry.folder][1])
     assert any(re.search(entry.note, note) for note in notes), notes
     assert all("Traceback" not in note for note in notes), notes
 
@@ -234,7 +231,7 @@ def test_every_exercise_that_earned_less_than_all_says_why(run):
 
 def test_every_student_has_a_result_and_a_row(run):
     results = run.results()
-    assert sorted(results) == sorted(shown(entry, run) for entry in ENTRIES)
+    assert sorted(results) == sorted(entry.folder for entry in ENTRIES)
     with open(run.root / "out" / "grades.csv", encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert len(rows) == len(ENTRIES) + 1
@@ -244,12 +241,19 @@ def test_every_student_has_a_result_and_a_row(run):
     )
 
 
+def test_folders_whose_names_could_lead_elsewhere_are_named_and_left_alone(run):
+    results, (_, _, ignored) = run.results(), run.printed.partition("left alone")
+    assert [name for name in harms.UNSAFE if name in results or name not in ignored] == []
+
+
 def test_what_is_marked_by_hand_waits_for_a_hand(run):
-    for student in ("plain", "loops", "html-in-answers"):
+    for student in ("plain", "loops", "html-in-notebook"):
         result = run.results()[student][1]
         waiting = {e["id"]: (e["points"], e["status"]) for e in result["exercises"] if e["kind"] != "test"}
         assert waiting == {"experiment": (None, "to mark"), "reading": (None, "to mark")}
         assert result["to_mark"] == 4
+        printed = {e["id"]: e["output"] for e in result["exercises"] if e["kind"] != "test"}
+        assert ("tensor" in printed["experiment"]) == (student != "html-in-notebook"), printed
 
 
 def test_submissions_solutions_and_the_canary_are_as_they_were(run):
@@ -356,7 +360,7 @@ def test_grading_again_changes_nothing(run):
 
 def test_grading_anew_gives_the_same_marks(run):
     first, out = run.results(), run.root / "again-out"
-    again = [shown(entry, run) for entry in ENTRIES if entry.subset]
+    again = [entry.folder for entry in ENTRIES if entry.subset]
     for student in again:
         shutil.copytree(first[student][0], out / first[student][0].name)
     run.grade("again", "again-out", "force")

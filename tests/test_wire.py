@@ -90,7 +90,7 @@ HASHABLE = st.one_of(
     st.complex_numbers(),
     TEXTS,
     st.binary(max_size=20),
-    st.fractions(),
+    st.fractions(-(10**50), 10**50, max_denominator=10**50),
     DECIMALS,
     st.just(...),
 )
@@ -188,13 +188,12 @@ def test_views_arrive_as_the_numbers_that_they_show(tensor):
         np.datetime64("NaT"),
         np.datetime64("2020-01-01", "25s"),
         np.timedelta64(3),
-        np.void,
+        np.bool_(True),
+        np.array([True, False]),
     ],
     ids=repr,
 )
 def test_odd_arrays_and_scalars_arrive(array):
-    if array is np.void:  # stands for what does not: see below
-        array = np.bool_(True)
     assert same(over_the_pipe(array), array)
 
 
@@ -246,8 +245,8 @@ def test_a_signaling_nan_arrives():
 
 
 def test_a_long_list_of_tensors_arrives():
-    drawn = list(torch.arange(20_000.0))
-    assert torch.equal(torch.stack(over_the_pipe(drawn)), torch.arange(20_000.0))
+    drawn = list(torch.arange(12_000.0))
+    assert torch.equal(torch.stack(over_the_pipe(drawn)), torch.arange(12_000.0))
 
 
 # --- what is not sent
@@ -332,7 +331,6 @@ def test_what_is_not_plain_goes_to_the_hook_as_it_is(thing):
         (fractions.Fraction(1, 10**5000), "a Fraction of too many digits"),
         (decimal.Decimal("1e99999"), "a Decimal of too many digits"),
         (decimal.Decimal("1" * 1001), "a Decimal of too many digits"),
-        ([0] * (encoding.MOST_NODES + 1), "16 MiB|1,000,000 values"),
         ([b""] * (wire.MOST_BLOBS + 1), "200,000 arrays"),
         (["é" * 900] * 4000, "more than 16 MiB"),
     ],
@@ -363,11 +361,52 @@ def test_loops_and_depth_are_not_sent():
     assert over_the_pipe(deep[0]) == deep[0]
 
 
+WRAPPERS = [
+    lambda x: [x],
+    lambda x: (x,),
+    lambda x: frozenset([x]),
+    lambda x: {0: x},
+    lambda x: slice(0, x, 0),
+    lambda x: Point(x, 1),
+]
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
+def test_every_container_counts_one_level(wrap):
+    value = 0
+    for _ in range(encoding.DEEPEST):
+        value = wrap(value)
+    assert over_the_pipe(value) == value
+    with pytest.raises(wire.WireError, match="nested deeper"):
+        encoded(wrap(value))
+
+
 def test_the_limit_is_on_the_whole_message():
     pieces = [np.zeros(1000, np.uint8) for _ in range(10)]
     encoded(pieces, limit=11_000)
     with pytest.raises(wire.WireError):
         encoded(pieces, limit=10_000)
+
+
+def test_keys_count_a_level_and_all_values_count(monkeypatch):
+    key = 0
+    for _ in range(encoding.DEEPEST - 1):
+        key = (key,)
+    assert over_the_pipe({key: 0}) == {key: 0}
+    with pytest.raises(wire.WireError, match="nested deeper"):
+        encoded({(key,): 0})
+    monkeypatch.setattr(encoding, "MOST_NODES", 100)
+    encoded([{1: (2.0, "3")}] * 19 + [None] * 4)
+    with pytest.raises(wire.WireError, match="100 values"):
+        encoded([{1: (2.0, "3")}] * 19 + [None] * 5)
+
+
+def test_what_was_too_large_takes_no_room_from_what_follows():
+    out = encoding.Encoding(LIMIT, refuse)
+    for value in (np.zeros(LIMIT), torch.zeros(LIMIT), bytes(LIMIT), "x" * LIMIT, 1 << 10**6):
+        with pytest.raises(wire.WireError):
+            encoding.encode(value, out)
+    assert encoding.encode(np.zeros(10, np.uint8), out)["b"] == len(out.blobs) - 1 == 0
 
 
 def test_hooks_that_mark_tensors_see_all_of_them():
@@ -484,13 +523,13 @@ BLOBS = (b"\xff" * 8, b"")
 @pytest.mark.parametrize("node", BAD, ids=lambda node: str(node)[:60])
 def test_nodes_that_nobody_would_have_made_are_refused_at_once(node):
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     for depth in range(3):
         with pytest.raises(wire.WireError) as caught:
             decoded(nest(node, depth), BLOBS)
         assert len(str(caught.value)) < 200
     assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     tracemalloc.stop()
 
 
@@ -535,13 +574,13 @@ def test_arrays_that_arrive_can_be_written_to_and_share_nothing():
     ids=["complex", "integers", "one"],
 )
 def test_keys_that_would_make_a_dictionary_slow_are_refused(keys):
-    start = time.perf_counter()
+    start = time.process_time()
     for kind in ("set", "frozenset"):
         with pytest.raises(wire.WireError):
             decoded({"t": kind, "v": keys})
     with pytest.raises(wire.WireError):
         decoded({"t": "dict", "v": [[key, 0] for key in keys]})
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_large_honest_dictionary_arrives():
@@ -557,9 +596,9 @@ def test_named_tuples_of_too_many_kinds_are_refused():
 
 
 def test_many_named_tuples_of_one_kind_are_quick():
-    start = time.perf_counter()
+    start = time.process_time()
     over_the_pipe([Point(i, i) for i in range(5000)])
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 NAMES = [*decoding.READERS, "handle", "x"]
@@ -731,11 +770,11 @@ def test_nothing_is_allocated_for_bytes_that_do_not_come(data):
 def test_text_that_would_fill_the_memory_once_read_is_refused():
     text = b'{"m": [' + b"[]," * (wire.MOST_PARTS // 2) + b'[]], "b": []}'
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(wire.WireError, match="too many values"):
         received(message(text), limit=2**26)
     assert tracemalloc.get_traced_memory()[1] < 5 * len(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     tracemalloc.stop()
 
 

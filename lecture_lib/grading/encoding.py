@@ -48,9 +48,9 @@ class Encoding:
         return len(self.blobs) - 1
 
     def spend(self, size: int) -> None:
-        self.used += size
-        if self.used > self.limit:
+        if self.used + size > self.limit:
             raise WireError(f"more than {self.limit // 2**20} MiB of data")
+        self.used += size
 
 
 def encode(value, out: Encoding, depth: int = 0):

@@ -1,12 +1,19 @@
-"""What code in the sandbox must not be able to do, tried: each attempt is a cell, and `True` means that it got out."""
+"""What code in the sandbox must not be able to do, tried: each attempt is a cell, `True` means that it got out."""
 
+import dataclasses
+import os
+import socket
 import tempfile
 from pathlib import Path
+
+import psutil
 
 from lecture_lib.grading import bridge, sandbox
 from lecture_lib.grading.limits import Limits
 
-MEMORY = 2**30
+LIMITS = Limits(memory=2**30)
+HELLO = {"message": LIMITS.message, "output": LIMITS.output, "call_seconds": 10, "seed": 0, "forbidden": []}
+HELLO["limits"] = dataclasses.asdict(LIMITS)
 ATTEMPTS = {
     "read the notebook with solutions": "open({secret!r}).read() and True",
     "list the folder of the solutions": "import os; bool(os.listdir({folder!r}))",
@@ -30,13 +37,8 @@ ATTEMPTS = {
 KILLED = "leave a process behind"  # succeeds inside; what counts is that nothing is left when the sandbox is closed
 
 
-def escaped() -> list[str]:
-    """The attempts that got out of the sandbox, by name; none, if it holds."""
-    import os
-    import socket
-
-    import psutil
-
+def escaped(kind: str = "bwrap", names=tuple(ATTEMPTS)) -> list[str]:
+    """The attempts, by name, that got out of a sandbox of this kind; none, if it holds."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         secret = Path(folder, "solution.ipynb")
         secret.write_text("secret")
@@ -44,25 +46,32 @@ def escaped() -> list[str]:
         values = {"secret": str(secret), "folder": folder, "token": token, "pid": os.getpid()}
         values["port"] = server.getsockname()[1]
         try:
-            out = [name for name, code in ATTEMPTS.items() if _got_out(code.format(**values), Path(folder))]
+            codes = {name: ATTEMPTS[name].format(**values) for name in names}
+            out = _tried(kind, codes, Path(folder))
         finally:
             del os.environ["LECTURE_LIB_TOKEN"]
         left = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
         return [name for name in out if name != KILLED] + ([KILLED] if left else [])
 
 
-def _got_out(code: str, protect: Path) -> bool:
-    """Whether a line of code, run in a sandbox of its own, gives True."""
-    *setup, expression = code.split("; ") if code.startswith("import ") else [code]
-    text = "\n".join(
-        [*setup, "try:", f"    outcome = bool({expression})", "except BaseException:", "    outcome = False"]
-    )
-    limits = Limits(memory=MEMORY)
-    with sandbox.start("bwrap", limits, protect=[protect]) as box:
-        hello = {"message": limits.message, "output": limits.output, "call_seconds": 10, "seed": 0, "forbidden": []}
+def _tried(kind: str, codes: dict[str, str], protect: Path) -> list[str]:
+    """The names of those lines of code that give True in a sandbox; a new one takes the place of one that is lost."""
+    box, link, out = None, None, []
+    for name, code in codes.items():
         try:
-            link = bridge.Link(box, hello | {"limits": vars(limits)})
-            link.run(text, 20)
-            return link.look(["outcome"]).get("outcome") is True
+            if link is None:
+                box = sandbox.start(kind, LIMITS, protect=[protect])
+                link = bridge.Link(box, HELLO)
+            link.run(_cell(code), 20)
+            out += [name] if link.look(["outcome"]).get("outcome") is True else []
         except bridge.SandboxLost:
-            return False
+            box.close()
+            link = None
+    box.close()
+    return out
+
+
+def _cell(code: str) -> str:
+    *setup, expression = code.split("; ") if code.startswith("import ") else [code]
+    attempt = ["try:", f"    outcome = bool({expression})", "except BaseException:", "    outcome = False"]
+    return "\n".join(["outcome = None", *setup, *attempt])

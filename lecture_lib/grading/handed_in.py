@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lecture_lib.grading import results
 
-LARGEST = 50 << 20  # bytes of a notebook
+LARGEST = 100 << 20  # bytes of a notebook
 FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # What browsers, file managers, Colab and JupyterLab add to the name of a copy, before it and behind it.
 BEFORE = re.compile(r"((copy|kopie)_(of|von)_)*")
@@ -74,7 +74,19 @@ def read(submitted: Path, student: str, name: str) -> Submission:
     finally:
         if folder is not None:
             os.close(folder)
-    return _decide(names, name, chosen, files)
+    return (None if chosen else _deeper(path, names, name)) or _decide(names, name, chosen, files)
+
+
+def _deeper(path: Path, names: list[str], name: str) -> Submission | None:
+    """The notebook in the only folder of a student's folder without notebooks, as some archives are unpacked."""
+    folders = [file for file in names if file[0] not in "._" and (path / file).is_dir()]
+    if len(folders) != 1:
+        return None
+    found = read(path, folders[0], name)
+    if found.data is None:
+        return None
+    where = f"The notebook lay in a folder {folders[0]!r} of its own."
+    return dataclasses.replace(found, note=f"{where} {found.note}".strip())
 
 
 def choose(names: list[str], name: str) -> list[str]:

@@ -28,7 +28,6 @@ def work(request: dict) -> None:
 
     judge.sign_of_life(tell)
     _limit_memory()
-    checks.enforced = False
     os.environ |= {"MPLBACKEND": "Agg", "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"}
     os.chdir(Path(request["source"]).parent)
     tell({"result": grade(request, tell)})
@@ -46,7 +45,7 @@ def grade(request: dict, tell) -> dict:
         "source": hashlib.sha256(teacher.path.read_bytes()).hexdigest(),
         "settings": {},
     }
-    exercises, notes = _graded(request, teacher, data, f"{sha} {teacher.name}", tell)
+    exercises, notes = graded(request, teacher, data, f"{sha} {teacher.name}", tell, sandbox.start)
     marks = [exercise["points"] or 0.0 for exercise in exercises]
     waiting = [exercise["max_points"] for exercise in exercises if exercise["points"] is None]
     result["points"], result["to_mark"] = sum(marks), sum(waiting)
@@ -54,17 +53,19 @@ def grade(request: dict, tell) -> dict:
     return _encodable(result | {"exercises": exercises, "notes": notes})
 
 
-def _graded(request: dict, teacher: source.Source, data: bytes | None, seed: str, tell) -> tuple[list, list]:
+def graded(request: dict, teacher: source.Source, data: bytes | None, seed: str, tell, start) -> tuple[list, list]:
+    """(exercises' results, notes) for a submission; `start` is `sandbox.start`, or stands for it."""
+    checks.enforced = False
     limits = _limits(request["limits"])
     try:
         if data is None:
-            raise submission.SubmissionError("No notebook was handed in.")
+            raise submission.SubmissionError("There was no notebook that could be graded.")
         pieces, notes = submission.read(data)
     except submission.SubmissionError as error:
         run = trial.Trial(teacher, placing.Plan(), None, limits, seed)
         return verdicts.nothing(run, str(error)), [str(error)] if data is not None else []
     plan = placing.plan(teacher, pieces)
-    run = trial.Trial(teacher, plan, _starter(request, teacher, limits, seed), limits, seed, tell)
+    run = trial.Trial(teacher, plan, _starter(request, teacher, limits, seed, start), limits, seed, tell)
     run.skip = frozenset(request.get("skip", ()))
     try:
         exercises = run.run(request.get("until"))
@@ -79,7 +80,7 @@ def _limits(asked: dict) -> Limits:
     return Limits(**{field.name: asked[field.name] for field in dataclasses.fields(Limits) if field.name in asked})
 
 
-def _starter(request: dict, teacher: source.Source, limits: Limits, seed: str):
+def _starter(request: dict, teacher: source.Source, limits: Limits, seed: str, start):
     """A function that opens a link to a fresh sandbox."""
     forbidden, methods = teacher.forbidden(), trial.special_methods(teacher)
     hello = {
@@ -92,15 +93,16 @@ def _starter(request: dict, teacher: source.Source, limits: Limits, seed: str):
     }
     protect = [Path(path) for path in request.get("protect", [])] + [teacher.path.parent]
 
-    def start() -> bridge.Link:
-        box = sandbox.start(request["sandbox"], limits, forbidden=forbidden, protect=protect, data=judge.mnist_folder())
+    def link() -> bridge.Link:
+        data = judge.mnist_folder()
+        box = start(request.get("sandbox"), limits, forbidden=forbidden, protect=protect, data=data)
         try:
             return bridge.Link(box, hello, methods)
         except BaseException:
             box.close()
             raise
 
-    return start
+    return link
 
 
 def _limit_memory() -> None:

@@ -49,7 +49,8 @@ def _attempt(request: dict) -> tuple[dict | None, str]:
     command = [sys.executable, "-m", "lecture_lib.grading.judge", "--inner"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     events: queue.Queue = queue.Queue()
-    threading.Thread(target=_listen, args=(process.stdout, events), daemon=True).start()
+    listener = threading.Thread(target=_listen, args=(process.stdout, events), daemon=True)
+    listener.start()
     test = ""
     try:
         process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -68,11 +69,15 @@ def _attempt(request: dict) -> tuple[dict | None, str]:
     finally:
         process.kill()
         process.wait()
+        listener.join(SILENCE)
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
 def _listen(pipe, events: queue.Queue) -> None:
-    for line in pipe:
-        events.put(json.loads(line))
+    with pipe:
+        for line in pipe:
+            events.put(json.loads(line))
     events.put(None)
 
 

@@ -51,7 +51,7 @@ class Namespace:
         """Whether the worker has been started, so that its /tmp could be found."""
         for worker in _children(self.first):
             with contextlib.suppress(OSError):  # it is about to start, or has ended
-                self._scratch = os.open(f"/proc/{worker}/root/tmp", os.O_RDONLY | os.O_DIRECTORY)
+                self._scratch = os.open(Path("/proc", str(worker), "root", "tmp"), os.O_RDONLY | os.O_DIRECTORY)
                 return True
         return False
 

@@ -24,7 +24,7 @@ def run(solutions: Path | str, folder: Path | str | None = None, jobs: int | Non
             teacher = source.read(path)
             found = list(pool.map(lambda check, t=teacher: check(t, kind), [solution, untouched]))
             faults += [fault for part in [leaking(teacher), *found] for fault in part]
-            faults += _answers(pool, teacher, folder / f"{path.stem}.txt", kind)
+            faults += _answers(teacher, folder / f"{path.stem}.txt")
     if kind == "bwrap":
         out = escapes.escaped()
         print(f"sandbox: {len(escapes.ATTEMPTS) - len(out)} of {len(escapes.ATTEMPTS)} escapes held")
@@ -63,12 +63,12 @@ def untouched(teacher: Source, kind: str) -> list[str]:
     return paid + [f"{teacher.name}, {e['id']}: no word of help" for e in graded if not e["message"]]
 
 
-def _answers(pool, teacher: Source, path: Path, kind: str) -> list[str]:
+def _answers(teacher: Source, path: Path) -> list[str]:
     """What is wrong with how listed answers are graded; prints how many are listed, caught and rightly named."""
     if not path.is_file():
         return []
     listed = answers.read(path)
-    faults = list(pool.map(lambda answer: answers.fault(teacher, answer, kind), listed))
+    faults = answers.faults(teacher.path, listed)
     wrong = [fault for answer, fault in zip(listed, faults, strict=True) if answer.kind == "wrong"]
     right = [fault for answer, fault in zip(listed, faults, strict=True) if answer.kind == "right"]
     caught = sum("is not caught" not in fault for fault in wrong)

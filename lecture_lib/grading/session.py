@@ -13,7 +13,7 @@ class Session:
     def __init__(self, start, limits):
         self.start, self.limits = start, limits
         self.link: bridge.Link | None = None
-        self.done: list[str] = []  # cells to run again in a new sandbox
+        self.done: list[tuple[int, str]] = []  # cells to run again in a new sandbox: (place, text)
         self.started = 0
         self.begin = time.monotonic()
         self.losses: list[str] = []
@@ -31,12 +31,12 @@ class Session:
         self.started += 1
         self.link = self.start()
         self.link.end = self.begin + self.limits.total_seconds
-        for text in self.done:
+        for _, text in self.done:
             self.link.run(text, self.limits.cell_seconds)
         self.link.follow_mutations = self.follow
         return self.link
 
-    def run(self, text: str) -> dict:
+    def run(self, text: str, index: int) -> dict:
         """Run a cell: {"output": str, "error": {...} or None}; a cell that costs the sandbox is not run again."""
         try:
             link = self.open()
@@ -44,7 +44,7 @@ class Session:
             answer = link.run(text, max(min(self.limits.cell_seconds, left), 0.1))
         except bridge.SandboxLost as lost:
             return {"output": "", "error": {"name": "stopped", "text": self.lost(lost), "lines": []}}
-        self.done.append(text)
+        self.done.append((index, text))
         error = answer.get("error")
         described = proxies.student_error(error).student if isinstance(error, dict) else None
         if described and described["name"] == "TimeUp":

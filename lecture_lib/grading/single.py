@@ -13,7 +13,19 @@ from lecture_lib.grading import feedback, handed_in, jury, printable, results
 GRACE = 300  # seconds beyond twice the limit of a submission, for a judge that starts parts of it anew
 FIELDS = ["id", "title", "kind", "points", "max_points", "status", "message", "mistake", "answer", "output", "hidden"]
 # Modules of this folder that decide no marks; a change of any other module of the library means grading again.
-SHOWING = {"__main__", "answers", "check", "escapes", "feedback", "gradebook", "leakage", "marks", "pages", "release"}
+SHOWING = {
+    "__main__",
+    "answers",
+    "check",
+    "escapes",
+    "twin",
+    "feedback",
+    "gradebook",
+    "leakage",
+    "marks",
+    "pages",
+    "release",
+}
 SHOWING |= {"report", "selfcheck"}
 
 

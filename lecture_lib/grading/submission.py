@@ -15,9 +15,9 @@ LARGEST = 100 * 2**20  # bytes
 MOST_PARTS = 10_000_000  # commas and opening brackets of JSON: what it takes up once it is read
 MOST_CELLS = 10_000
 LONGEST_CELL = 1_000_000  # characters
-MOST_CODE = 300_000  # characters that are read as Python to see what they define; beyond, a rule of thumb must do
+MOST_CODE = 200_000  # characters that are read as Python to see what they define; beyond, a rule of thumb must do
 MOST_MAGIC = 100_000  # the same, times the number of IPython's magics in a cell, as the time to read it grows so
-MAGIC = re.compile(r"(?m)^\s*[%!?]|=\s*[%!]|\?\s*$")
+MAGIC = re.compile(r"(?m)^[ \t]*[%!?]|=[ \t]*[%!]|\?[ \t]*$")
 START = -1  # the place before the first cell of the source
 
 
@@ -33,6 +33,7 @@ class Piece:
     text: str
     ids: list[str]  # its grade_id and its cell id, as far as it has them
     defines: frozenset[str]
+    plain: str = ""  # the text as it is compared
     near: int = START  # the latest cell of the source that it is or that stands above it
     cell: int | None = None  # the cell of the source whose id it has
     sure: bool = False  # whether no other piece has that id
@@ -51,7 +52,7 @@ def read(data: bytes) -> tuple[list[Piece], list[str]]:
     for cell in cells:
         if isinstance(cell, dict):
             pieces.append(_piece(cell, left))
-            left -= len(pieces[-1].text)
+            left -= size if (size := len(pieces[-1].text)) <= left else 0
     if any(len(piece.text) == LONGEST_CELL for piece in pieces):
         notes.append(f"A cell has more than {LONGEST_CELL:,} characters; the rest of it was not read.")
     return pieces, notes + _other_language(content)

@@ -1,14 +1,14 @@
 """One submission against the instructor's notebook: cell by cell, the student's code in the sandbox, the tests here."""
 
-import hashlib
-import random
 import re
 from dataclasses import dataclass, field
 
-from lecture_lib.grading import bindings, bridge, placing, submission, trusted, verdicts
+from lecture_lib.grading import bindings, bridge, placing, seeding, submission, trusted, verdicts
 from lecture_lib.grading.session import Session
 from lecture_lib.grading.source import Cell, Source
 
+COPY = re.compile(r"\b(clone|copy|deepcopy)\b")
+STARVED = re.compile(r"Too many open files|can't start new thread|Resource temporarily unavailable|No space left")
 METHOD = re.compile(r"\bdef (__\w+__)\(")
 OPERATORS = re.findall(r"\w+", "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift")
 FORWARDED = {f"__{side}{name}__" for side in ("", "r", "i") for name in OPERATORS}
@@ -40,15 +40,15 @@ class Trial:
     space: trusted.Namespace = field(default_factory=trusted.Namespace)
     ran: dict[int, Ran] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)  # where the student's code was stopped for its time
     mutating: bool = False  # whether the student's code changed arguments of a test
 
     def __post_init__(self):
         self.session = Session(self.start, self.limits)
-        self.reference: Trial | None = None
 
     def run(self, until: str | None = None) -> list[dict]:
         """All exercises' results, in order; those up to the one whose grade_id is `until` where that is given."""
-        _seeding_is_seen(self)
+        seeding.watch(self.session)
         results = []
         self._run_texts(submission.START)
         for cell in self.source.cells:
@@ -63,12 +63,11 @@ class Trial:
             if cell.role == "test" or cell.kind != "code" or cell.role in ("plain", "locked"):
                 self._run_texts(cell.index)
         self.notes += [f"Its code was stopped: {why}." for why in dict.fromkeys(self.session.losses)]
+        self.notes += [f"Its code took longer than it may, in {where}." for where in dict.fromkeys(self.slow)]
         return results
 
     def close(self) -> None:
         self.session.close()
-        if self.reference:
-            self.reference.close()
 
     def _run(self, cell: Cell) -> None:
         if cell.role in ("solution", "manual"):
@@ -78,16 +77,22 @@ class Trial:
             self.space.students |= set(self.source.names(cell))
             return
         self.tell({"cell": cell.grade_id or cell.index})
-        self.session.run(cell.released)
+        self.session.run(cell.released, cell.index)
         if (error := self.space.setup(cell.text)) is not None:
             self.notes.append(f"Set-up code of the instructor stopped with {type(error).__name__}: {str(error)[:200]}")
 
+    def _name(self, index: int) -> str:
+        ids = {cell.index: cell.grade_id for cell in self.source.cells if cell.grade_id}
+        return ids.get(index, "a cell of its own")
+
     def _run_texts(self, index: int) -> None:
         for text in self.plan.code.get(index, ()):
-            answer = self.session.run(text)
+            answer = self.session.run(text, index)
             ran = self.ran.setdefault(index, Ran())
             ran.output = (ran.output + answer["output"])[: self.limits.output + 100]
             ran.error = answer["error"] or ran.error
+            if answer["error"] and answer["error"]["name"] == "TimeUp":
+                self.slow.append(self._name(index))
 
     def test(self, cell: Cell) -> dict:
         """The result of a test cell."""
@@ -97,15 +102,22 @@ class Trial:
         value, error, mutated = self._attempt(cell, follow=False)
         if mutated:
             value, error = self._with_changes(cell, value, error)
+        if STARVED.search(str(getattr(error, "student", ""))):
+            value, error = self._alone(cell)
+        if isinstance(error, trusted.TimeUp) or getattr(error, "student", {}).get("name") == "TimeUp":
+            self.slow.append(cell.grade_id)
         self.tell({"done": cell.grade_id})
         return verdicts.passed(self, cell, value) if error is None else verdicts.failed(self, cell, error)
 
     def _with_changes(self, cell: Cell, value, error):
-        """The verdict on code that changes a test's arguments in place: it must also hold where the test sees that.
+        """The verdict on code that changes a test's arguments in place, which the test did not see at first.
 
-        Where it holds only so, it counts if the instructor's own solution is like that: else all could be made equal.
+        What holds so counts, unless the test keeps a copy, so as to see whether its arguments stay as they are. What
+        holds only where the test sees the changes counts if the instructor's own solution is like that.
         """
         self.mutating = True
+        if error is None and not COPY.search(cell.text):
+            return value, None
         again, other, _ = self._attempt(cell, follow=True)
         if other is not None:  # perhaps only because the first attempt left something changed
             self.session.close()
@@ -113,6 +125,17 @@ class Trial:
         if error is None:
             return again, other
         return (again, None) if other is None and self._reference_needs(cell) else (value, error)
+
+    def _alone(self, cell: Cell):
+        """The verdict in a fresh sandbox without the answers to other exercises, which used up what this one needs."""
+        kept, about = self.session.done, verdicts.answer_cells(self, cell)
+        ours = [c.index for c in self.source.cells if c.role in ("plain", "locked") or c.index in about]
+        self.session.close()
+        self.session.done = [(index, text) for index, text in kept if index in ours]
+        value, error, _ = self._attempt(cell, follow=False)
+        self.session.close()
+        self.session.done = kept
+        return value, error
 
     def _attempt(self, cell: Cell, follow: bool):
         """Execute a test; (value of its last line, exception or None, whether arguments were changed in place)."""
@@ -127,7 +150,7 @@ class Trial:
                 link.mutations.clear()
                 link.follow_mutations = self.session.follow = follow
             self.space.bind(needed, values)
-            _reseed(f"{self.seed} {cell.grade_id}")
+            seeding.reseed(f"{self.seed} {cell.grade_id}")
             with trusted.limited(self.limits.test_seconds):
                 value = self.space.execute(tree, f"<{cell.grade_id}>")
             error = None
@@ -150,7 +173,7 @@ class Trial:
             return trial.run(until=cell.grade_id)[-1]["status"] != "passed"
         finally:
             trial.close()
-            _seeding_is_seen(self)
+            seeding.watch(self.session)
 
 
 def special_methods(source: Source) -> frozenset[str]:
@@ -158,35 +181,3 @@ def special_methods(source: Source) -> frozenset[str]:
     texts = [cell.text for cell in source.cells if cell.role in ("solution", "manual") and cell.kind == "code"]
     found = {name for text in texts for name in METHOD.findall(text)} & FORWARDED
     return frozenset(found | {"__eq__"} if any("@dataclass" in text for text in texts) else found)
-
-
-_PLAIN_SEEDS = {}
-
-
-def _seeding_is_seen(trial: Trial) -> None:
-    """From now on a test that seeds a generator seeds the student's as well, at the next call."""
-
-    def seen(module, name: str, which: str):
-        plain = _PLAIN_SEEDS.setdefault(which, getattr(module, name))
-
-        def seed(*args, **kwargs):
-            if trial.session.link is not None:
-                trial.session.link.seeded.add(which)
-            return plain(*args, **kwargs)
-
-        setattr(module, name, seed)
-
-    import numpy
-    import torch
-
-    seen(random, "seed", "random")
-    seen(numpy.random, "seed", "numpy")
-    seen(torch, "manual_seed", "torch")
-
-
-def _reseed(text: str) -> None:
-    """Fresh inputs for a test: not known before the submission is, the same whenever it is graded."""
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-    _PLAIN_SEEDS["random"](number)
-    _PLAIN_SEEDS["numpy"](number % 2**32)
-    _PLAIN_SEEDS["torch"](number % 2**63)

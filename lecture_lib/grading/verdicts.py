@@ -30,7 +30,7 @@ def partial(value, points: float) -> float:
 
 def failed(trial, cell, error: BaseException) -> dict:
     """The result of a test that raised."""
-    answers = _answer_cells(trial, cell)
+    answers = answer_cells(trial, cell)
     hidden = _is_hidden(cell, error)
     untouched = bool(answers) and all(index in trial.plan.untouched for index in answers)
     message = UNTOUCHED if untouched else _message(trial, cell, error, hidden)
@@ -54,7 +54,7 @@ def written(trial, cell) -> dict:
 
 
 def _result(trial, cell, points: float | None, status: str, message: str) -> dict:
-    output = "".join(trial.ran[i].output for i in _answer_cells(trial, cell) if i in trial.ran)
+    output = "".join(trial.ran[i].output for i in answer_cells(trial, cell) if i in trial.ran)
     return {
         "id": cell.grade_id,
         "title": trial.source.title(cell),
@@ -70,9 +70,10 @@ def _result(trial, cell, points: float | None, status: str, message: str) -> dic
     }
 
 
-def _answer_cells(trial, cell) -> list[int]:
+def answer_cells(trial, cell) -> list[int]:
     """The solution cells that a test is about: those whose names it uses, else the nearest above."""
-    above = [c for c in trial.source.cells[: cell.index + 1] if c.kind == "code" and c.role in ("solution", "manual")]
+    code = [c for c in trial.source.cells if c.kind == "code" and c.role in ("solution", "manual")]
+    above = [c for c in code if c.index <= cell.index]
     used = trusted.mentioned(bindings.tree(cell.text) or ast.Module([], []))
     about = [c.index for c in above if used & set(trial.source.names(c))]
     return about[-1:] or [c.index for c in above[-1:]]

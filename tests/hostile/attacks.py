@@ -8,7 +8,7 @@ import copy
 from . import course
 
 ENTRIES: list[course.Entry] = []
-STOPPED = r"(?i)second|time|stopped|killed|ended|died|exit|crash|lost|memory|process"
+STOPPED = r"(?i)second|time|longer than|stopped|killed|ended|died|exit|crash|lost|memory|process"
 NOTHING = course.nothing()
 
 
@@ -296,6 +296,7 @@ def tracer(frame, event, arg):
 sys.settrace(tracer)
 threading.settrace(tracer)
 sys.setprofile(lambda *args: None)""",
+    proof=True,
 )
 gains(
     "frames",
@@ -525,15 +526,18 @@ def tests_as_solutions(nb: dict) -> None:
 
 
 add("forged-metadata", "Metadata that gives a thousand points to every cell.", forged(boast), NOTHING)
-add("forged-metadata-right", "The same with right answers.", forged(boast, course.honest()), course.full())
 add(
     "forged-ungraded",
-    "Metadata that says that no cell is graded, with right answers.",
-    forged(ungraded, course.honest()),
+    "Metadata that gives points and says that no cell is graded, with right answers.",
+    forged(lambda nb: [boast(nb), ungraded(nb)], course.honest()),
     course.full(),
 )
-add("forged-tests", "Test cells that pass, with outputs that give points.", forged(passing), NOTHING)
-add("forged-tests-first", "Test cells a second time, with more points.", forged(tests_first), NOTHING)
+add(
+    "forged-tests",
+    "Test cells that pass, with outputs that give points, and all of them a second time.",
+    forged(lambda nb: [passing(nb), tests_first(nb)]),
+    NOTHING,
+)
 add(
     "forged-ids",
     "Answers under the ids of tests and tests under those of answers.",
@@ -842,7 +846,7 @@ out = torch.sigmoid(hidden @ self.w2.T + self.b2)
         )
     ),
     course.without("test-gradient"),
-    r"(?i)second|time",
+    STOPPED,
 )
 add(
     "evil-del",

