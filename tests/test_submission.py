@@ -415,6 +415,7 @@ def test_cells_of_ones_own_run_after_the_cell_above_them(src, solved):
     solved["cells"].insert(0, {"cell_type": "code", "metadata": {}, "source": "first = 1"})
     found = plan(src, solved)
     everything_in_place(found, but=["area", "why"])
+    assert submission.START < 0
     assert found.code[submission.START] == ["first = 1"]
     assert found.code[INDEX["given"]] == ["helper = 1"]
     assert found.code[INDEX["area"]] == [ANSWERS["area"], "area(5)"]

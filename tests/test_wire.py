@@ -758,12 +758,23 @@ def test_what_is_no_message_is_refused(data):
         received(data)
 
 
+class Asked(io.BytesIO):
+    """Remembers the most that was asked for at once: a pipe may set aside as much."""
+
+    most = 0
+
+    def read(self, size=-1):
+        self.most = max(self.most, size)
+        return super().read(size)
+
+
 @pytest.mark.parametrize("data", [message(b"", size=2**30), message({"m": 1, "b": [2**30]}, [b"abc"])])
 def test_nothing_is_allocated_for_bytes_that_do_not_come(data):
     tracemalloc.start()
     with pytest.raises(EOFError):
-        received(data, limit=2**31)
+        wire.receive(stream := Asked(data), 2**31)
     assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
+    assert 0 < stream.most <= 2**20
     tracemalloc.stop()
 
 
