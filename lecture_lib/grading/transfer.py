@@ -27,6 +27,7 @@ def importable(thing) -> tuple[str, str] | None:
 
 
 def random_states(which: set[str]) -> dict:
+    """The present states of the named random generators, as plain data."""
     states = {}
     if "random" in which:
         states["random"] = random.getstate()

@@ -94,6 +94,7 @@ class Namespace:
 
 
 def mentioned(tree: ast.AST) -> set[str]:
+    """All names in a piece of code."""
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 

@@ -23,6 +23,7 @@ def passed(trial, cell, value) -> dict:
 
 
 def partial(value, points: float) -> float:
+    """Points by the value of a test's last line: a number within 0 and the maximum, else the maximum."""
     if type(value) not in (int, float):
         return points
     return 0.0 if math.isnan(value) else min(max(float(value), 0.0), points)

@@ -153,6 +153,7 @@ def _restore(states: dict) -> None:
 
 
 def main() -> None:
+    """Serve requests on the two descriptors named on the command line, until the pipe ends."""
     descriptors = [int(text) for text in sys.argv[1:3]]
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
