@@ -269,9 +269,27 @@ LYING = {
     "a stopped interpreter": ("def f(): return 1", "def f(): raise SystemExit(0)", "assert f() == 1", ""),
     "an exit": ("def f(): return 1", "import os\ndef f(): os._exit(0)", "assert f() == 1", "had to be stopped"),
     "a loop": ("def f(): return 1", "def f():\n    while True: pass", "assert f() == 1", "loop without an end"),
+    "an exit where an exception is asked for": (
+        "def f(): raise ValueError",
+        "import os\ndef f(): os._exit(0)",
+        "try:\n    f()\nexcept Exception:\n    pass\nelse:\n    assert False",
+        "had to be stopped",
+    ),
+    "a loop where an exception is asked for": (
+        "def f(): raise ValueError",
+        "def f():\n    while True: pass",
+        "try:\n    f()\nexcept:\n    pass\nelse:\n    assert False",
+        "had to be stopped",
+    ),
+    "no data where an exception is asked for": (
+        "def f(): raise ValueError",
+        "def f(): return torch.zeros(2).to_sparse()",
+        "try:\n    f()\nexcept Exception:\n    pass\nelse:\n    assert False",
+        "layout",
+    ),
     "a loop that will not stop": (
         "def f(): return 1",
-        "def f():\n    while True:\n        try:\n            while True: time.sleep(0.01)\n        except BaseException: pass",
+        "import time\ndef f():\n    while True:\n        try:\n            while True: time.sleep(0.01)\n        except BaseException: pass",
         "assert f() == 1",
         "had to be stopped",
     ),

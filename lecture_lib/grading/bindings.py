@@ -20,7 +20,7 @@ def tree(text: str) -> ast.Module | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "\d" in somebody's string
             return ast.parse(inputtransformer2.TransformerManager().transform_cell(text))
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):  # too deep, or too much for the parser
         return None
 
 

@@ -16,7 +16,7 @@ from lecture_lib.grading.encoding import Encoding, encode
 GRACE = 3.0  # seconds that the sandbox gets to stop by itself when its time is over
 
 
-class SandboxLost(Exception):
+class SandboxLost(BaseException):
     """The sandbox is gone: killed by a limit, by itself, or for breaking the protocol; the text says which."""
 
 
@@ -31,6 +31,7 @@ class Link:
         self.guests: dict[int, object] = {}
         self.mutations: list[tuple] = []  # (arguments, what the student's code made of them) since the last `forget`
         self.follow_mutations = False
+        self.late = False  # whether a call took longer than it may, since a test began
         self.seeded: set[str] = set()  # generators that a test has seeded since the last call
         self.watch = watching.Watch(sandbox)
         self.end = math.inf  # monotonic time after which nothing is asked any more
@@ -42,6 +43,7 @@ class Link:
             self._exchange({"op": "push", "tensors": pushed[0]}, pushed[1], self.seconds + GRACE)
         answer, blobs = self._exchange(message, out.blobs if out else [], (seconds or self.seconds) + GRACE)
         if "error" in answer and message["op"] != "run":
+            self.late = self.late or proxies.is_late(answer["error"])
             raise proxies.student_error(answer["error"])
         return answer, blobs
 

@@ -12,12 +12,21 @@ from torch import nn
 LONGEST = 2_000  # characters of an error's text
 
 
-class StudentError(Exception):
-    """Something of the submission cannot be used; the text says what."""
+class StudentError(BaseException):
+    """Something of the submission cannot be used; the text says what. No `except Exception` of a test catches it."""
 
 
-def student_error(record) -> Exception:
-    """An exception of the student's code as one of the same built-in class; `.student` holds its description."""
+def is_late(record) -> bool:
+    """Whether an error is the end of the time of a call."""
+    return isinstance(record, dict) and record.get("name") == "TimeUp"
+
+
+def student_error(record) -> BaseException:
+    """An exception of the student's code as one of the same built-in class; `.student` holds its description.
+
+    What is no Exception there (an exit, the end of its time) is a StudentError: a test that expects an exception must
+    not take it for one.
+    """
     record = record if isinstance(record, dict) else {}
     text, lines = str(record.get("text"))[:LONGEST], record.get("lines")
     kind = getattr(builtins, str(record.get("builtin")), Exception)

@@ -115,6 +115,8 @@ def _message(trial, cell, error: BaseException, hidden: bool) -> str:
 
 
 def _of_student(trial, error: dict) -> str:
+    if error["name"] == "Unsendable":
+        return f"What your code gave cannot be checked: {error['text']}."
     stub = not error["text"] or "replace this line by your code" in error["text"]
     if error["name"] == "NotImplementedError" and stub:
         return UNFINISHED

@@ -17,6 +17,10 @@ from lecture_lib.grading.encoding import Encoding, encode
 from lecture_lib.grading.handles import Handles
 
 
+class Unsendable(BaseException):
+    """What a student's code gave cannot cross the pipe; it has not raised an exception."""
+
+
 class Worker:
     """A shell with the student's names, and the pipe."""
 
@@ -64,7 +68,10 @@ class Worker:
     def result(self, value) -> tuple[dict, Encoding]:
         out = self.encoding()
         with shell.limited(self.seconds):
-            return {"value": encode(value, out)}, out
+            try:
+                return {"value": encode(value, out)}, out
+            except wire.WireError as error:
+                raise Unsendable(str(error)) from None
 
     def do_run(self, message, come):
         error = shell.run(self.shell, message["text"], message["seconds"])
@@ -80,7 +87,7 @@ class Worker:
                 try:
                     found[name] = encode(self.shell.user_ns[name], out)
                 except wire.WireError as error:
-                    found[name] = {"t": "bad", "v": str(error)}
+                    found[name], out.nodes = {"t": "bad", "v": str(error)}, 0
         return {"values": found}, out
 
     def do_call(self, message, come):
