@@ -455,6 +455,7 @@ def test_wrong_distributions_are_named_and_so_are_all_that_fit():
     assert str(found).startswith("s(1000): (0, 2)? or wide?\nThe distribution functions differ by 0.")
     found = mistake(lambda: checks.distributed("s(1000)", 1.5 * samples, uniform, mistakes=wider))
     assert found.hint is None
+    assert str(found).startswith("s(1000): these are not draws from the distribution asked for\n")
     checks.distributed("s(1000)", samples / 2, uniform, mistakes=wider)
 
 

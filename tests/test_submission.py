@@ -406,6 +406,14 @@ def test_space_at_ends_of_lines_is_no_change(src, exercise):
     assert plan(src, exercise).untouched == plan(src, exercise).untouched | {INDEX[i] for i in SOLUTIONS}
 
 
+def test_a_stub_in_the_words_of_another_tool_is_a_stub(src, exercise):
+    for made in exercise["cells"]:
+        made["source"] = re.sub(r"Error\(.*\)", "Error()", "".join(made["source"]))
+    found = plan(src, exercise)
+    assert found.untouched >= {INDEX[i] for i in SOLUTIONS}
+    assert found.notes == []
+
+
 def test_cells_of_ones_own_run_after_the_cell_above_them(src, solved):
     extra(solved, "given", "helper = 1")
     extra(solved, "area", "area(5)")
