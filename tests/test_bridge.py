@@ -426,3 +426,22 @@ def test_a_lie_earns_nothing_and_is_told_in_words(lying, name):
         return
     assert result["points"] == 0 and result["status"] in ("failed", "unanswered")
     assert words in result["message"] and len(result["message"]) > 10
+
+
+def test_a_sandbox_that_does_not_start_is_no_verdict(tmp_path):
+    path, data = notebooks(tmp_path, {"one": ("def f(): return 1", "def f(): return 1", "assert f() == 1")})
+    teacher = source.read(path)
+    plan = placing.plan(teacher, submission.read(data)[0])
+
+    def start():
+        raise bridge.NoSandbox("no room")
+
+    run = trial.Trial(teacher, plan, start, LIMITS, "seed")
+    with pytest.raises(bridge.NoSandbox):
+        run.run()
+
+
+def test_what_a_cell_printed_stands_at_its_own_exercise(tmp_path):
+    cases = {"one": ("print('first')\ndef f(): return 1", "print('first')\ndef f(): return 1", "assert f() == 1")}
+    path, data = notebooks(tmp_path, cases)
+    assert graded(path, data)["one"]["output"] == "first\n"

@@ -12,6 +12,8 @@ After `->` stands what the message must contain; where two mistakes cannot be to
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
+import itertools
 import json
 import multiprocessing
 import os
@@ -93,45 +95,79 @@ def judged(source: Source, content: dict, sandbox: str, until: str | None = None
 def faults(path: Path, listed: list[Answer], jobs: int | None = None) -> list[str]:
     """For each answer what is wrong with how it is graded, in words; empty where nothing is.
 
-    Each is graded as in `judge`, without a sandbox, in a process forked from one that has loaded the libraries: a
-    class's worth of answers then takes minutes instead of an hour.
+    They are graded as in `judge`, without a sandbox, in processes forked from one that has loaded the libraries, and
+    answers to exercises that do not need one another together; what then has a fault is graded again by itself.
     """
     context = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
     if hasattr(os, "fork"):
         context.set_forkserver_preload([__name__, *PRELOADED])
+    groups = together(source.read(path), listed)
     with concurrent.futures.ProcessPoolExecutor(jobs or os.cpu_count(), context, max_tasks_per_child=1) as pool:
-        return list(pool.map(fault, [path] * len(listed), listed))
+        found = dict(
+            zip(
+                itertools.chain(*groups), itertools.chain(*pool.map(_faults, [path] * len(groups), groups)), strict=True
+            )
+        )
+        again = [answer for answer, fault in found.items() if fault and len(listed) > 1]
+        for answer, (fault,) in zip(
+            again, pool.map(_faults, [path] * len(again), [[one] for one in again]), strict=True
+        ):
+            found[answer] = fault
+    return [found[answer] for answer in listed]
 
 
-def fault(path: Path, answer: Answer) -> str:
-    """As `faults`, for one answer, in this process."""
+def together(teacher: Source, listed: list[Answer]) -> list[list[Answer]]:
+    """The answers in groups: within one, each is to another exercise, and no exercise needs another one's answer."""
+    groups: list[tuple[list[Answer], set[str], set[str]]] = []  # with the ids of its exercises, and what they need
+    for answer in listed:
+        cells = needed(teacher, tests_of(teacher, answer.grade_id), answer.text).cells
+        needs = {cell.grade_id for cell in cells if cell.role == "solution"} - {answer.grade_id}
+        fitting = [g for g in groups if answer.grade_id not in g[1] | g[2] and not needs & g[1]]
+        if not fitting:
+            fitting = [([], set(), set())]
+            groups += fitting
+        fitting[0][0].append(answer)
+        fitting[0][1].add(answer.grade_id)
+        fitting[0][2].update(needs)
+    return [group for group, _, _ in groups]
+
+
+def _faults(path: Path, group: list[Answer]) -> list[str]:
+    """As `faults`, for one group, in this process."""
     teacher = source.read(path)
-    tests = tests_of(teacher, answer.grade_id)
-    teacher = needed(teacher, tests, answer.text)
-    content = json.dumps(notebook(teacher, {answer.grade_id: answer.text})).encode()
-    request = {"limits": {}}
+    tests = {answer: tests_of(teacher, answer.grade_id) for answer in group}
+    part = needed(teacher, list(itertools.chain(*tests.values())), "\n".join(answer.text for answer in group))
+    content = json.dumps(notebook(part, {answer.grade_id: answer.text for answer in group})).encode()
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        graded, _ = inner.graded(request, teacher, content, "answers", lambda event: None, twin.start)
-    ours = [exercise for exercise in graded if exercise["id"] in {test.grade_id for test in tests}]
-    return _fault(answer, f"{teacher.name}, {answer.grade_id}, {answer.kind}: {answer.about}", ours)
+        graded, _ = inner.graded({"limits": {}}, part, content, "answers", lambda event: None, twin.start)
+    results_of = {exercise["id"]: exercise for exercise in graded}
+    return [_fault(answer, teacher.name, [results_of[test.grade_id] for test in tests[answer]]) for answer in group]
 
 
 def needed(teacher: Source, tests: list[Cell], text: str) -> Source:
     """The source without what some tests do not need: other tests, answers they do not use, and demonstrations."""
     code = [cell for cell in teacher.cells if cell.kind == "code" and cell.role in ("plain", "locked", "solution")]
-    students = {name for cell in code if cell.role == "solution" for name in teacher.names(cell)}
+    names, words = _vocabulary(teacher)
+    students = {name for cell in code if cell.role == "solution" for name in names[cell.index]}
     asked = set().union(*(_mentions(test.text) for test in tests))
     used, kept = asked | _mentions(text), set()
     for _ in code:  # until nothing is added: what a test uses may use something else
         for cell in code:
             if cell.role == "solution":
-                wanted = set(teacher.names(cell)) & used
+                wanted = names[cell.index] & used
             else:
-                wanted = not students & _mentions(cell.text) or set(teacher.names(cell)) & asked
+                wanted = not students & words[cell.index] or names[cell.index] & asked
             if wanted:
                 kept.add(cell)
-                used |= _mentions(cell.text) if cell.role == "solution" else set()
+                used |= words[cell.index] if cell.role == "solution" else set()
     return dataclasses.replace(teacher, cells=[c for c in teacher.cells if c in kept or c in tests or c.kind != "code"])
+
+
+@functools.lru_cache(maxsize=4)
+def _vocabulary(teacher: Source) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
+    """What each code cell binds, and what it mentions, by index."""
+    code = [cell for cell in teacher.cells if cell.kind == "code"]
+    return {c.index: set(teacher.names(c)) for c in code}, {c.index: _mentions(c.text) for c in code}
 
 
 def _mentions(text: str) -> set[str]:
@@ -140,7 +176,8 @@ def _mentions(text: str) -> set[str]:
     return trusted.mentioned(root) if root else set(re.findall(r"\w+", text))
 
 
-def _fault(answer: Answer, name: str, ours: list[dict]) -> str:
+def _fault(answer: Answer, notebook: str, ours: list[dict]) -> str:
+    name = f"{notebook}, {answer.grade_id}, {answer.kind}: {answer.about}"
     failing = [exercise for exercise in ours if exercise["status"] != "passed"]
     said = "\n".join(exercise["message"] for exercise in failing)
     if answer.kind == "right":

@@ -20,6 +20,10 @@ class SandboxLost(BaseException):
     """The sandbox is gone: killed by a limit, by itself, or for breaking the protocol; the text says which."""
 
 
+class NoSandbox(BaseException):
+    """There is no sandbox to run anything in: nothing can be said about a submission."""
+
+
 class Link:
     """A running sandbox and everything that both sides refer to by number."""
 

@@ -98,9 +98,9 @@ def _starter(request: dict, teacher: source.Source, limits: Limits, seed: str, s
         box = start(request.get("sandbox"), limits, forbidden=forbidden, protect=protect, data=data)
         try:
             return bridge.Link(box, hello, methods)
-        except BaseException:
+        except bridge.SandboxLost as lost:  # before any code of a student's: the fault is ours, and no verdict
             box.close()
-            raise
+            raise bridge.NoSandbox(f"the sandbox did not start: {lost}\n{box.output()}") from None
 
     return link
 

@@ -160,6 +160,8 @@ class Trial:
         except bridge.SandboxLost as lost:
             self.session.lost(lost)
             value, error = None, lost
+        except bridge.NoSandbox:
+            raise
         except BaseException as raised:
             value, error = None, raised
         if error is not None:

@@ -41,6 +41,10 @@ class Twin:
                 self.pid = 0 if os.waitpid(self.pid, os.WNOHANG)[0] else self.pid
         return bool(self.pid)
 
+    def output(self) -> str:
+        """Nothing: it prints where we do."""
+        return ""
+
     def kill(self) -> None:
         """End the worker."""
         with self.lock:

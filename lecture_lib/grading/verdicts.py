@@ -48,6 +48,7 @@ def written(trial, cell) -> dict:
     """The result of a cell that a person marks."""
     answer = trial.plan.answers.get(cell.index)
     result = _result(trial, cell, None if answer else 0.0, "to mark" if answer else "unanswered", "")
+    result["output"] = trial.ran[cell.index].output if cell.index in trial.ran else ""
     result["kind"], result["answer"] = ("task" if cell.role == "task" else "manual"), (answer or "")[:ANSWER] or None
     if not answer:
         result["message"] = "There is no answer in this cell."

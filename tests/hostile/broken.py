@@ -470,9 +470,9 @@ add(
 add(
     "memory",
     "One answer eats memory.",
-    course.honest(rows="def row_distances(x, center):\n    return [bytes(range(256)) * 400_000 for _ in range(60)]"),
+    course.honest(rows="def row_distances(x, center):\n    return [b'x' * 100_000_000 for _ in range(60)]"),
     course.without("rows"),
-    r"(?i)memory",
+    r"(?i)memory|longer than",
 )
 add(
     "flood",
