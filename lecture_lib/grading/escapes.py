@@ -40,6 +40,7 @@ KILLED = "leave a process behind"  # succeeds inside; what counts is that nothin
 def escaped(kind: str = "bwrap", names=tuple(ATTEMPTS)) -> list[str]:
     """The attempts, by name, that got out of a sandbox of this kind; none, if it holds."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
+        before = {process.pid for process in psutil.Process().children(recursive=True)}
         secret = Path(folder, "solution.ipynb")
         secret.write_text("secret")
         os.environ["LECTURE_LIB_TOKEN"] = token = os.urandom(8).hex()
@@ -50,7 +51,7 @@ def escaped(kind: str = "bwrap", names=tuple(ATTEMPTS)) -> list[str]:
             out = _tried(kind, codes, Path(folder))
         finally:
             del os.environ["LECTURE_LIB_TOKEN"]
-        left = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+        left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before and p.is_running()]
         return [name for name in out if name != KILLED] + ([KILLED] if left else [])
 
 

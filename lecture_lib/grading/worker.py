@@ -32,6 +32,7 @@ class Worker:
         self.handles = Handles(self.call_back)
         self.seconds = hello["call_seconds"]
         _seed(hello["seed"])
+        checks.enforced = True  # whoever forked us may have switched it off
         checks.forbid(*hello["forbidden"])
 
     def serve(self) -> object:
