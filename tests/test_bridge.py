@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from lecture_lib import checks
-from lecture_lib.grading import bridge, placing, sandbox, source, submission, trial
+from lecture_lib.grading import bridge, mirrors, placing, sandbox, source, submission, trial, wire
 from lecture_lib.grading.limits import Limits
 
 SETUP = (
@@ -445,3 +445,11 @@ def test_what_a_cell_printed_stands_at_its_own_exercise(tmp_path):
     cases = {"one": ("print('first')\ndef f(): return 1", "print('first')\ndef f(): return 1", "assert f() == 1")}
     path, data = notebooks(tmp_path, cases)
     assert graded(path, data)["one"]["output"] == "first\n"
+
+
+@pytest.mark.parametrize(
+    "junk", [3, [1], [[1, 2, 3, 4]], [["a", [True, True], {}, None]], {"a": 1}, [[0, [1, 1], 5, 5]]]
+)
+def test_a_lie_about_what_has_changed_breaks_the_protocol(junk):
+    with pytest.raises(wire.WireError):
+        mirrors.Mirrors(None).update(junk, [])

@@ -33,8 +33,8 @@ class Link:
         self.mirrors = mirrors.Mirrors(self)
         self.callbacks: dict[int, object] = {}
         self.guests: dict[int, object] = {}
-        self.mutations: list[tuple] = []  # (arguments, what the student's code made of them) since the last `forget`
-        self.follow_mutations = False
+        self.mutated = False  # whether the student's code changed arguments in place, since a test began
+        self.follow_mutations = False  # whether the test's own arguments then change as well
         self.late = False  # whether a call took longer than it may, since a test began
         self.seeded: set[str] = set()  # generators that a test has seeded since the last call
         self.watch = watching.Watch(sandbox)
@@ -144,7 +144,7 @@ class Link:
         return self.value(answer.get("value"), blobs)
 
     def _mutated(self, arguments: list, node, blobs: list) -> None:
-        self.mutations.append(())
+        self.mutated = True
         if self.follow_mutations:
             plain = Decoding(blobs, None)
             plain.resolve = lambda node: mirrors.State([decode(tensor, plain) for tensor in node.get("state", [])])

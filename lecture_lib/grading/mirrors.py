@@ -24,8 +24,14 @@ class Mirrors:
         self.call = 0  # the first number of the call that is being sent
 
     def update(self, changed, blobs: list) -> None:
-        """Take over what the sandbox says has changed there."""
-        for number, (parameter, requires_grad), value, gradient in changed or []:
+        """Take over what the sandbox says has changed there. Raises WireError for what is no such list."""
+        try:
+            self._update(changed or [], blobs)
+        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+            raise WireError(f"changed parameters that are none ({type(error).__name__})") from None
+
+    def _update(self, changed, blobs: list) -> None:
+        for number, (parameter, requires_grad), value, gradient in changed:
             value, mirror = self._plain(value, blobs), self.tensors.get(number)
             if mirror is None or mirror.shape != value.shape or mirror.dtype != value.dtype:
                 make = torch.nn.Parameter if parameter is True else torch.Tensor.requires_grad_

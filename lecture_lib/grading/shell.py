@@ -1,20 +1,16 @@
 """Runs a student's cells as a notebook would, inside the sandbox: IPython's shell, its output kept up to a limit."""
 
 import io
-import signal
 import sys
 import traceback
-from contextlib import contextmanager
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from lecture_lib.grading import watching
+
 SHOWN = 2_000  # characters of an error's text
 FRAMES = 8
-
-
-class TimeUp(BaseException):
-    """The time of a cell or call is over; no `except Exception` of a student's stops it."""
 
 
 class Captured(io.TextIOBase):
@@ -58,36 +54,18 @@ def start(output: Captured) -> InteractiveShell:
 def run(shell: InteractiveShell, text: str, seconds: float) -> BaseException | None:
     """Run a cell for at most `seconds`; gives the exception that stopped it, if any."""
     try:
-        with limited(seconds):
+        with watching.limited(seconds):
             result = shell.run_cell(text, store_history=False)
             return result.error_before_exec or result.error_in_exec
     except BaseException as error:
         return error
 
 
-@contextmanager
-def limited(seconds: float):
-    """Raise TimeUp in the main thread after `seconds`, where the platform has interval timers."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    signal.signal(signal.SIGALRM, _time_up)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _time_up(signum, frame):
-    raise TimeUp
-
-
 def describe(error: BaseException) -> dict:
     """An exception as plain strings: its class, the nearest built-in class, its text, and the student's lines."""
     kinds = [kind for kind in type(error).__mro__ if kind.__module__ == "builtins"]
     try:
-        with limited(1.0):
+        with watching.limited(1.0):
             text = str(error)[:SHOWN]
     except BaseException:
         text = "(its text cannot be shown)"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from lecture_lib.grading import bindings, bridge, placing, seeding, submission, trusted, verdicts
+from lecture_lib.grading import bindings, bridge, placing, seeding, submission, trusted, verdicts, watching
 from lecture_lib.grading.session import Session
 from lecture_lib.grading.source import Cell, Source
 
@@ -97,14 +97,14 @@ class Trial:
     def test(self, cell: Cell) -> dict:
         """The result of a test cell."""
         if cell.grade_id in self.skip:
-            return verdicts.failed(self, cell, trusted.TimeUp())
+            return verdicts.failed(self, cell, watching.TimeUp())
         self.tell({"test": cell.grade_id})
         value, error, mutated = self._attempt(cell, follow=False)
         if mutated:
             value, error = self._with_changes(cell, value, error)
         if STARVED.search(str(getattr(error, "student", ""))):
             value, error = self._alone(cell)
-        if isinstance(error, trusted.TimeUp) or getattr(error, "student", {}).get("name") == "TimeUp":
+        if isinstance(error, watching.TimeUp) or getattr(error, "student", {}).get("name") == "TimeUp":
             self.slow.append(cell.grade_id)
         self.tell({"done": cell.grade_id})
         return verdicts.passed(self, cell, value) if error is None else verdicts.failed(self, cell, error)
@@ -147,12 +147,12 @@ class Trial:
             values = self.session.look(needed)
             link = self.session.link
             if link:
-                link.mutations.clear()
+                link.mutated = False
                 link.late = False
                 link.follow_mutations = self.session.follow = follow
             self.space.bind(needed, values)
             seeding.reseed(f"{self.seed} {cell.grade_id}")
-            with trusted.limited(self.limits.test_seconds):
+            with watching.limited(self.limits.test_seconds):
                 value = self.space.execute(tree, f"<{cell.grade_id}>")
             error = None
             if link and (link.late or not link.sandbox.alive()):  # and the test caught even that
@@ -167,7 +167,7 @@ class Trial:
         if error is not None:
             self.space.names.clear()
             self.space.names.update(before)
-        return value, error, bool(link and link.mutations)
+        return value, error, bool(link and link.mutated)
 
     def _reference_needs(self, cell: Cell) -> bool:
         """Whether the instructor's own solution passes a test only because it changes its arguments in place."""

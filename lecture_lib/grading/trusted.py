@@ -4,14 +4,9 @@ import ast
 import builtins
 import contextlib
 import io
-import signal
 import warnings
 
 from lecture_lib.grading import bindings
-
-
-class TimeUp(BaseException):
-    """A test took longer than it may, by what the student's code gave it to work on."""
 
 
 class NoShell:
@@ -96,21 +91,3 @@ class Namespace:
 def mentioned(tree: ast.AST) -> set[str]:
     """All names in a piece of code."""
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-@contextlib.contextmanager
-def limited(seconds: float):
-    """Raise TimeUp in the main thread after so many seconds, where the platform has interval timers."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    signal.signal(signal.SIGALRM, _time_up)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _time_up(signum, frame):
-    raise TimeUp

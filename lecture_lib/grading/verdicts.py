@@ -6,7 +6,7 @@ import re
 import traceback
 
 from lecture_lib import checks
-from lecture_lib.grading import bindings, bridge, proxies, trusted
+from lecture_lib.grading import bindings, bridge, proxies, trusted, watching
 
 LONGEST = 3_000  # characters of a message
 ANSWER = 20_000  # characters of a written answer
@@ -100,7 +100,7 @@ def _line(cell, error: BaseException) -> int | None:
 def _message(trial, cell, error: BaseException, hidden: bool) -> str:
     if isinstance(error, bridge.SandboxLost):
         return f"While this was checked, your code had to be stopped: {error}."
-    if isinstance(error, trusted.TimeUp):
+    if isinstance(error, watching.TimeUp):
         return "The check took too long with what your code gave it."
     if (student := getattr(error, "student", None)) is not None:
         return _of_student(trial, student)

@@ -1,8 +1,13 @@
-"""A deadline for everything that is asked of a sandbox."""
+"""Deadlines: for what is asked of a sandbox, and for code in this process."""
 
+import signal
 import threading
 import time
 from contextlib import contextmanager
+
+
+class TimeUp(BaseException):
+    """The time of a cell, a call or a test is over; no `except Exception` in it catches this."""
 
 
 class Watch:
@@ -14,6 +19,7 @@ class Watch:
 
     @contextmanager
     def limited(self, seconds: float):
+        """Kill the sandbox if what is done within takes longer; within another limit, the earlier one holds."""
         outer, until = self.deadline, time.monotonic() + seconds
         self.deadline = until if outer is None else min(outer, until)
         try:
@@ -28,3 +34,21 @@ class Watch:
             if deadline is not None and time.monotonic() > deadline:
                 self.fired = True
                 self.sandbox.kill()
+
+
+@contextmanager
+def limited(seconds: float):
+    """Raise TimeUp in the main thread after so many seconds, where the platform has interval timers; not nested."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.signal(signal.SIGALRM, _time_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _time_up(signum, frame):
+    raise TimeUp

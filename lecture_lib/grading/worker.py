@@ -11,7 +11,7 @@ import random
 import sys
 
 from lecture_lib import checks
-from lecture_lib.grading import limits, shell, wire
+from lecture_lib.grading import limits, shell, watching, wire
 from lecture_lib.grading.decoding import Decoding, decode
 from lecture_lib.grading.encoding import Encoding, encode
 from lecture_lib.grading.handles import Handles
@@ -68,7 +68,7 @@ class Worker:
 
     def result(self, value) -> tuple[dict, Encoding]:
         out = self.encoding()
-        with shell.limited(self.seconds):
+        with watching.limited(self.seconds):
             try:
                 return {"value": encode(value, out)}, out
             except wire.WireError as error:
@@ -97,7 +97,7 @@ class Worker:
         function = self.handles.things[message["o"]]
         args, kwargs = decode(message["args"], come), decode(message["kwargs"], come)
         before = self.handles.snapshot(args, kwargs)  # of copies: the originals are out of reach
-        with shell.limited(self.seconds):
+        with watching.limited(self.seconds):
             value = _special(function, message["method"], args) if message.get("method") else function(*args, **kwargs)
         answer, out = self.result(value)
         if before is not None and self.handles.snapshot(args, kwargs) != before:
@@ -105,7 +105,7 @@ class Worker:
         return answer, out
 
     def do_get(self, message, come):
-        with shell.limited(self.seconds):
+        with watching.limited(self.seconds):
             value = getattr(self.handles.things[message["o"]], message["name"])
         return self.result(value)
 
@@ -118,7 +118,7 @@ class Worker:
         return {}, None
 
     def do_backward(self, message, come):
-        with shell.limited(self.seconds):
+        with watching.limited(self.seconds):
             grads = decode(message["grads"], come)
             return self.result(self.handles.backward(message["roots"], grads, message["inputs"]))
 
