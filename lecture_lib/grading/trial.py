@@ -52,14 +52,14 @@ class Trial:
         results = []
         self._run_texts(submission.START)
         for cell in self.source.cells:
-            if cell.role in ("manual", "task"):
-                results.append(verdicts.written(self, cell))
             if cell.role == "test":
                 results.append(self.test(cell))
                 if cell.grade_id == until:
                     break
             elif cell.kind == "code":
                 self._run(cell)
+            if cell.role in ("manual", "task"):
+                results.append(verdicts.written(self, cell))
             if cell.role == "test" or cell.kind != "code" or cell.role in ("plain", "locked"):
                 self._run_texts(cell.index)
         self.notes += [f"Its code was stopped: {why}." for why in dict.fromkeys(self.session.losses)]
