@@ -1,7 +1,7 @@
 """Assertions for exercises whose messages name the mistake: "twice the expected value: is a factor 1/2 missing?"
 
 They raise `Mistake`, in a student's notebook and in the grader alike. What is expected is an argument, and so is what
-known mistakes give, {hint: value}. All hints that fit are named, so two that cannot be told apart are both said.
+known mistakes give, {hint: value}; all hints that fit are named.
 """
 
 import contextlib
@@ -30,6 +30,9 @@ class Mistake(AssertionError):
     def __init__(self, message: str, hint: str | None = None):
         super().__init__(message)
         self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"✗ {self}"]  # what a notebook shows, instead of the way through the checks to the message
 
 
 class Forbidden(RuntimeError):
@@ -70,8 +73,7 @@ def raises(name: str, call, error: type[Exception], message: str = "") -> None:
 def distributed(name: str, samples, cdf, *, mistakes=None, false_alarm: float = 1e-6) -> None:
     """Check that samples are independent draws from the distribution function `cdf` (tensor -> tensor).
 
-    The largest distance between empirical and true distribution function exceeds sqrt(log(2 / false_alarm) / 2n) with
-    probability at most `false_alarm`, for every n and cdf (Dvoretzky, Kiefer, Wolfowitz; constant by Massart 1990).
+    Right ones fail with probability `false_alarm` at most, for every n and cdf (Dvoretzky et al. 1956, Massart 1990).
     """
     values = _samples(name, samples, least=100)
     allowed = math.sqrt(math.log(2 / false_alarm) / (2 * len(values)))
@@ -195,5 +197,4 @@ def _distance(values: Tensor, cdf) -> float:
     below, steps = points.nextafter(torch.full_like(points, -math.inf)), counts.double().cumsum(0)
     at, before = torch.as_tensor(cdf(points)), torch.as_tensor(cdf(below))
     true = torch.stack([at, torch.where(before.isnan(), at, before)])  # a cdf may be undefined below its support
-    gaps = torch.stack([steps, steps - counts]) / len(values) - true
-    return float(gaps.abs().nan_to_num(nan=1.0).max())
+    return float((torch.stack([steps, steps - counts]) / len(values) - true).abs().nan_to_num(nan=1.0).max())

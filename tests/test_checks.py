@@ -1,7 +1,9 @@
 """Assertions of exercises: what passes, what fails, and that a message names the mistake."""
 
+import contextlib
 import decimal
 import fractions
+import io
 import math
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 
 from lecture_lib import checks
 
@@ -540,3 +543,12 @@ def test_nothing_is_replaced_when_one_name_is_wrong(monkeypatch):
 def test_forbidden_is_no_failed_check():
     assert not issubclass(checks.Forbidden, AssertionError)
     assert issubclass(checks.Mistake, AssertionError)
+
+
+def test_a_notebook_shows_the_message_of_a_mistake_and_no_traceback():
+    shell = InteractiveShell()
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        shell.run_cell("from lecture_lib import checks\nchecks.close('f(2)', 8.0, 4.0)")
+    assert shown.getvalue().strip() == (
+        "✗ f(2): twice the expected value: is a factor 1/2 missing?\nExpected 4, got 8."
+    )
