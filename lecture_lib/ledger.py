@@ -98,7 +98,7 @@ def _compare(line: Line, inputs: SimpleNamespace, relation: str) -> None:
         sides = [f"{tuple(side.shape)} {side.dtype}" for side in (left, right)]
         raise FalseLine(f"({line.tag}): left is {sides[0]}, right {sides[1]}; both must be float64 and of one shape")
     excess = {"<=": left - right, ">=": right - left}.get(relation, (left - right).abs())
-    if not bool((excess <= tolerance).all()):  # `not`, so that NaN fails as well
+    if not bool((excess <= tolerance).all() and left.isfinite().all() and right.isfinite().all()):  # NaN fails as well
         worst = int((excess - tolerance).nan_to_num(nan=math.inf).argmax())
         values = f"left {left.flatten()[worst]:.12g}, right {right.flatten()[worst]:.12g}"
         raise FalseLine(f"({line.tag}) does not hold, {values}: {line.formula}")

@@ -1,5 +1,6 @@
 """In every exercise listed mistakes are caught and named, and right answers written differently earn full marks."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -13,16 +14,17 @@ LISTED = {path: answers.read(ROOT / "tests" / "answers" / f"{path.stem}.txt") fo
 CASES = [(path, number) for path, listed in LISTED.items() for number in range(len(listed))]
 
 
-@pytest.fixture(scope="module")
-def faults():
-    return {path: answers.faults(path, listed) for path, listed in LISTED.items()}
+@functools.cache
+def faults(path: Path) -> list[str]:
+    """What is wrong with the answers of one lecture, graded when first asked for."""
+    return answers.faults(path, LISTED[path])
 
 
 @pytest.mark.parametrize(
     ("path", "number"), CASES, ids=[f"{p.stem}: {LISTED[p][n].kind} {LISTED[p][n].grade_id} {n}" for p, n in CASES]
 )
-def test_an_answer_gets_what_it_deserves_and_a_mistake_its_hint(faults, path, number):
-    assert faults[path][number] == ""
+def test_an_answer_gets_what_it_deserves_and_a_mistake_its_hint(path, number):
+    assert faults(path)[number] == ""
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)

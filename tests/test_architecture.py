@@ -17,13 +17,13 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 # Top to bottom. A module imports from lower rows only; within a row, only the pairs named below.
 ROWS = [
     "grading",
-    "notebooks notebook_format widgets slides",
-    "plots",
-    "training records meters data downloads device checks",
+    "notebooks notebook_format widgets gaussian_widgets slides",
+    "plots gaussian_plots graph_plots",
+    "training records meters data downloads device checks derivations",
     "autoencoder vae convolution",
     "intrinsic_dimension danco density mixture",
-    "latent_variables elbo likelihoods pca",
-    "gaussians neighbors manifolds",
+    "latent_variables monte_carlo graphs elbo gradients likelihoods pca",
+    "gaussians quadrature ledger neighbors manifolds",
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules.split()}
 WITHIN_A_ROW = {
@@ -33,6 +33,9 @@ WITHIN_A_ROW = {
     ("data", "downloads"),
     ("downloads", "meters"),
     ("vae", "autoencoder"),
+    ("graph_plots", "plots"),
+    ("gaussian_widgets", "widgets"),
+    ("gaussian_plots", "plots"),
 }
 DISPLAY = {"matplotlib", "IPython", "ipywidgets"}
 OUTSIDE = {

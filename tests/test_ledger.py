@@ -210,6 +210,44 @@ def test_the_sides_of_all_lines_are_open_to_these_changes(name):
     assert len(sides(tree)) == 2 * len(line_calls(tree))
 
 
+BROKEN_ON_PURPOSE = [  # module, line, what it says, what it then says wrongly
+    ("elbo_bayes", "3.18", "v.model.log_evidence(v.x) - (", "v.model.log_evidence(v.x) + ("),  # a sign, as in the notes
+    ("elbo_bayes", "3.21", "- expect(v, lambda z: v.posterior", "+ expect(v, lambda z: v.posterior"),  # as in the notes
+    ("elbo_decoder", "3.30", "-squares(v, v.z)", "squares(v, v.z)"),  # a minus, as in the notes
+    ("latent_variables_oracle", "2.44", "v.var * torch", "torch"),  # sigma^2 forgotten
+    ("latent_variables_oracle", "2.47", "r - v.W @", "r + v.W @"),  # a sign
+    ("latent_variables_oracle", "2.50", "- kl_div", "+ kl_div"),  # a sign
+    ("gaussian_kl_univariate", "4.2", "v.q.log_prob(z) - v.p.log_prob(z)", "v.p.log_prob(z) - v.q.log_prob(z)"),
+    ("gaussian_kl_univariate", "4.3", "/ v.sigma**2", "/ v.sigma"),  # sigma for sigma^2
+    ("gaussian_kl_univariate", "4.6", "(1 + LOG_2PI", "(LOG_2PI"),  # a constant forgotten
+    ("gaussian_kl_full", "4.25", "x - v.mu_q, v.inverse_q", "v.mu_p - v.mu_q + 0 * x, v.inverse_q"),  # as in the notes
+    ("gaussian_kl_full", "4.34", "v.inverse_p @ v.cov_q", "v.inverse_q @ v.cov_p"),  # arguments swapped
+    ("gaussian_kl_full", "4.34", "torch.trace(v.inverse_p @ v.cov_q)", "(v.inverse_p @ v.cov_q).det()"),  # no trace
+    ("reparameterization_path", "5.16", "v.sigma * v.eps", "v.sigma**2 * v.eps"),  # sigma^2 for sigma
+    ("reparameterization_path", "5.24", "1 / 2 * v.sigma", "v.sigma"),  # a half
+    (
+        "vae_on_mnist",
+        "6.4",
+        "kl_divergence(Normal(v.mu, v.sigma), Normal(torch.zeros_like(v.mu), 1.0))",
+        "kl_divergence(Normal(torch.zeros_like(v.mu), 1.0), Normal(v.mu, v.sigma))",
+    ),  # KL of p and q
+    ("vae_on_mnist", "6.15", "- math.log(256)", "+ math.log(256)"),  # a sign
+]
+
+
+@pytest.mark.parametrize(("name", "tag", "right", "wrong"), BROKEN_ON_PURPOSE)
+def test_a_line_that_is_broken_on_purpose_is_caught(name, tag, right, wrong):
+    source = inspect.getsource(FILES[name])
+    calls = {ast.literal_eval(call.args[0]): call for call in line_calls(ast.parse(source))}
+    entry = ast.get_source_segment(source, calls[tag])
+    assert entry.count(right) == 1
+    namespace = types.ModuleType(name).__dict__
+    exec(source.replace(entry, entry.replace(right, wrong)), namespace)
+    (broken,) = [line for line in namespace["LINES"] if line.tag == tag]
+    with pytest.raises(ledger.FalseLine, match=re.escape(f"({tag}) does not hold")):
+        ledger.verify(broken)
+
+
 # --- the ledger itself ---
 
 
@@ -235,6 +273,8 @@ def test_a_true_line_holds():
         (lambda v: v.a, lambda v: 2 * v.a, ">=", "does not hold"),
         (lambda v: v.a * torch.nan, lambda v: v.a * torch.nan, "=", "left nan"),
         (lambda v: v.a, lambda v: v.a * torch.nan, "<=", "right nan"),
+        (lambda v: v.a, lambda v: v.a * torch.inf, "<=", "right inf"),
+        (lambda v: v.a * torch.inf, lambda v: v.a * torch.inf, "=", "left inf, right inf"),
         (lambda v: v.a.sum(), lambda v: v.a, "=", r"left is \(\) torch.float64, right \(3,\)"),
         (lambda v: v.a.float(), lambda v: v.a.float(), "=", "both must be float64"),
     ],
