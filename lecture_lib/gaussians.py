@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor
 
+from lecture_lib import special
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -41,7 +43,7 @@ def kl_to_standard_normal(mu: Tensor, log_var: Tensor) -> Tensor:
     All digits are right, near zero as well: a sum of terms that are never negative, none of which cancels.
     """
     mu, log_var = _tensors(mu=mu, log_var=log_var)
-    return 0.5 * (mu**2 + _expm1_minus(log_var)).sum(-1)
+    return 0.5 * (mu**2 + special.expm1_minus(log_var)).sum(-1)
 
 
 def kl_diagonal(mu_q: Tensor, log_var_q: Tensor, mu_p: Tensor, log_var_p: Tensor) -> Tensor:
@@ -51,7 +53,7 @@ def kl_diagonal(mu_q: Tensor, log_var_q: Tensor, mu_p: Tensor, log_var_p: Tensor
     """
     mu_q, log_var_q, mu_p, log_var_p = _tensors(mu_q=mu_q, log_var_q=log_var_q, mu_p=mu_p, log_var_p=log_var_p)
     shift = (mu_q - mu_p) * (-0.5 * log_var_p).exp()
-    return 0.5 * (shift**2 + _expm1_minus(log_var_q - log_var_p)).sum(-1)
+    return 0.5 * (shift**2 + special.expm1_minus(log_var_q - log_var_p)).sum(-1)
 
 
 def log_density_full(x: Tensor, mu: Tensor, cov: Tensor) -> Tensor:
@@ -105,19 +107,7 @@ def _kl_cholesky(mu_q: Tensor, chol_q: Tensor, mu_p: Tensor, chol_p: Tensor) -> 
     ratio, difference = _diagonal(chol_q) / _diagonal(chol_p), _diagonal(excess)
     near = (ratio - 1).abs() < 0.5
     log_ratio = torch.where(near, difference.where(near, 0).log1p(), ratio.log())
-    return 0.5 * ((shift**2).sum(-1) + (excess**2).sum((-2, -1))) + _expm1_minus(log_ratio).sum(-1)
-
-
-def _expm1_minus(t: Tensor) -> Tensor:
-    """exp(t) - 1 - t, never negative, all digits right: expm1(t) - t has none left where t is tiny. Eq. (4.35).
-
-    For small t it is expm1(t) (1 - t / expm1(t)), and the second factor is the series t/2 - t^2/12 + t^4/720 - ... of
-    the Bernoulli numbers B_2n / (2n)!, in which nothing cancels.
-    """
-    small = t.clamp(-0.25, 0.25)  # no overflow in the branch that is not taken, whose gradient would be 0 * inf
-    square = small * small
-    series = 1 / 12 - square * (1 / 720 - square * (1 / 30240 - square * (1 / 1209600 - square / 47900160)))
-    return torch.where(t.abs() < 0.25, small.expm1() * (small / 2 - square * series), t.expm1() - t)
+    return 0.5 * ((shift**2).sum(-1) + (excess**2).sum((-2, -1))) + special.expm1_minus(log_ratio).sum(-1)
 
 
 def _solve(chol: Tensor, vectors: Tensor) -> Tensor:

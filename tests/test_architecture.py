@@ -24,6 +24,7 @@ ROWS = [
     "intrinsic_dimension danco density mixture",
     "latent_variables monte_carlo graphs elbo gradients likelihoods pca",
     "gaussians quadrature ledger neighbors manifolds",
+    "special",
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules.split()}
 WITHIN_A_ROW = {
