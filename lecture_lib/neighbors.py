@@ -32,7 +32,7 @@ def nearest(x: Tensor, k: int, *, queries: Tensor | None = None, memory: int = 2
         distances = torch.cdist(rows[start : start + step], x, compute_mode="donot_use_mm_for_euclid_dist")
         if queries is None:
             distances.diagonal(start).fill_(math.inf)
-        found.append(tuple(part[:, :k] for part in distances.sort(1, stable=True)))
+        found.append(tuple(part[:, :k] for part in distances.sort(dim=1, stable=True)))
     return torch.cat([d for d, _ in found]), torch.cat([i for _, i in found])
 
 
