@@ -1,6 +1,17 @@
 """Lecture 09: how many numbers vary independently, from the distances of neighbors."""
 
-from lecture_lib.derivations import intrinsic_dimension_counting as counting
-from lecture_lib.derivations import intrinsic_dimension_ratio as ratio
+from lecture_lib.derivations import (
+    intrinsic_dimension_bias,
+    intrinsic_dimension_counting,
+    intrinsic_dimension_likelihood,
+    intrinsic_dimension_neighborhoods,
+    intrinsic_dimension_ratio,
+)
 
-LINES = [*counting.LINES, *ratio.LINES]
+LINES = [
+    *intrinsic_dimension_counting.LINES,
+    *intrinsic_dimension_ratio.LINES,
+    *intrinsic_dimension_likelihood.LINES,
+    *intrinsic_dimension_neighborhoods.LINES,
+    *intrinsic_dimension_bias.LINES,
+]

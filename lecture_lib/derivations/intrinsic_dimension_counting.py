@@ -38,9 +38,11 @@ def blurred(generator: torch.Generator) -> SimpleNamespace:
 
 
 def volumes(generator: torch.Generator) -> SimpleNamespace:
-    """The volumes v_j up to the first five neighbors of N_DRAWS points, rho = 1: sums of exponential shells."""
-    shells = -(1 - torch.rand(N_DRAWS, 5, dtype=torch.float64, generator=generator)).log()
-    return SimpleNamespace(v=shells.cumsum(1), j=torch.arange(1, 6).double())
+    """rho times the volume up to each of the first five neighbors, N_DRAWS times: sums of exponential shells."""
+    v = dimension(generator)
+    v.volumes = -(1 - uniform(generator, 0, 1, N_DRAWS, 5)).log().cumsum(1)
+    v.distances, v.j = (v.volumes / (v.rho * ball(v.d))) ** (1 / v.d), torch.arange(1, 6).double()
+    return v
 
 
 def slice_integral(d) -> Tensor:
@@ -163,8 +165,16 @@ LINES = [
         "9.11",
         r"\mathbb E\big[\log(\rho\, \omega_d\, r_j^d)\big] = \psi(j)",
         volumes,
-        left=lambda v: v.v.log(),
+        left=lambda v: v.volumes.log(),
         right=lambda v: torch.digamma(v.j),
+        relation="~",
+    ),
+    Line(
+        "9.12",
+        r"\mathbb E[\log r_j] = \frac{\psi(j) - \log(\rho\, \omega_d)}{d}",
+        volumes,
+        left=lambda v: v.distances.log(),
+        right=lambda v: (torch.digamma(v.j) - (v.rho * sliced(v.d)).log()) / v.d,
         relation="~",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Lecture 09, sections 6 and 7: maximum likelihood from two neighbors and from k, its bias and its spread."""
+"""Lecture 09, section 6: maximum likelihood from two neighbors, its bias, its spread and its interval."""
 
 import math
 from types import SimpleNamespace
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Exponential, Gamma, Pareto
 
-from lecture_lib import quadrature
+from lecture_lib import quadrature, special
 from lecture_lib.derivations.gaussian_kl_univariate import uniform
 from lecture_lib.ledger import Line
 
-N_DRAWS, N_POINTS = 10_000, 7
+N_POINTS = 7
 
 
 def ratios(generator: torch.Generator) -> SimpleNamespace:
@@ -25,25 +25,7 @@ def sums(generator: torch.Generator) -> SimpleNamespace:
     """N = 4 to 9 logarithms of Pareto ratios, whose sum S is Gamma distributed, and a value of S."""
     N, d = torch.randint(4, 10, (1,), generator=generator).double(), uniform(generator, 2.0, 6.0, 1)
     v = SimpleNamespace(N=N, d=d, S=uniform(generator, 0.5, 2.5, 1))
-    v.k = N + 1  # k neighbors give k - 1 logarithms
-    return v
-
-
-def neighborhoods(generator: torch.Generator) -> SimpleNamespace:
-    """The distances r (N_POINTS, k) to k = 5 neighbors of N_POINTS points."""
-    r = uniform(generator, 0.3, 1.0, N_POINTS, 5).sort(dim=1).values
-    v = SimpleNamespace(r=r, k=torch.tensor(5.0).double(), N=torch.tensor(7.0).double(), d=uniform(generator, 2, 6, 1))
-    v.logs = (r[:, -1:] / r[:, :-1]).log()
-    return v
-
-
-def inside(generator: torch.Generator) -> SimpleNamespace:
-    """Two points uniform in a ball of radius r_k in dimension 3, by rejection, their distances, and a radius r."""
-    x = uniform(generator, -1, 1, N_DRAWS, 3)
-    r_k = uniform(generator, 1.1, 1.6, 1)
-    r = r_k * x.norm(dim=1, keepdim=True)
-    v = SimpleNamespace(distance=r[r <= r_k][:, None], r_k=r_k, d=torch.tensor([3.0]).double())
-    v.r = r_k * uniform(generator, 0.5, 0.8, 1)
+    v.k = N + 1  # as many logarithms as k neighbors of one point give
     return v
 
 
@@ -68,11 +50,6 @@ def log_pareto(v, d: Tensor) -> Tensor:
     return Pareto(torch.ones_like(d), d).log_prob(v.mu).sum(0)
 
 
-def log_exponential(v, d: Tensor) -> Tensor:
-    """The log-likelihood of the logarithms of one neighborhood, (1,)."""
-    return Exponential(d).log_prob(v.logs[0][:, None]).sum(0)
-
-
 def one_more(v) -> Tensor:
     """The density of the sum of N logarithms, from those of N - 1 and of one: a convolution."""
     shares = lambda u: Gamma(v.N - 1, v.d).log_prob(u * v.S) + Exponential(v.d).log_prob((1 - u) * v.S)  # noqa: E731
@@ -87,63 +64,65 @@ def over_sums(v, f) -> Tensor:
     )
 
 
-def pointwise(v) -> Tensor:
-    """The estimates of N_POINTS points, Eq. (9.35)."""
-    return (v.k - 1) / v.logs.sum(1)
+def between_quantiles(v) -> Tensor:
+    """The probability that d S lies between two quantiles of the Gamma distribution with shape N and rate 1."""
+    low, high = special.gamma_quantile(torch.tensor([0.025, 0.975], dtype=torch.float64), float(v.N))
+    density = lambda u: Gamma(v.N, v.d).log_prob(u[:, None]).exp()  # noqa: E731
+    return quadrature.integral(density, float(low / v.d), float(high / v.d), n_panels=20)
 
 
 LINES = [
     Line(
-        "9.24",
+        "9.25",
         r"\sum_{i=1}^{N} \log\big(d\, \mu_i^{-d-1}\big) = N \log d - (d + 1) \sum_{i=1}^{N} \log \mu_i",
         ratios,
         left=lambda v: log_pareto(v, v.d),
         right=lambda v: v.N * v.d.log() - (v.d + 1) * v.mu.log().sum(0),
     ),
     Line(
-        "9.25",
+        "9.26",
         r"\frac{\partial}{\partial d} \log L(d) = \frac{N}{d} - \sum_{i=1}^{N} \log \mu_i",
         ratios,
         left=lambda v: by_dimension(v, lambda d: log_pareto(v, d)),
         right=lambda v: v.N / v.d - v.mu.log().sum(0),
     ),
     Line(
-        "9.26",
+        "9.27",
         r"\hat d = \frac{N}{\sum_{i=1}^{N} \log \mu_i}",
         ratios,
         left=lambda v: maximum(v, lambda d: log_pareto(v, d)),
         right=lambda v: v.N / v.mu.log().sum(0),
     ),
     Line(
-        "9.27",
+        "9.28",
         r"\Pr(\log \mu > t) = e^{-d\, t}",
         ratios,
         left=lambda v: 1 - Pareto(torch.ones_like(v.d), v.d).cdf(v.t.exp()),
         right=lambda v: (-v.d * v.t).exp(),
     ),
     Line(
-        "9.28",
+        "9.29",
         r"p(S) = \frac{d^N\, S^{N-1}}{(N-1)!}\, e^{-d\,S}",
         sums,
         left=one_more,
         right=lambda v: v.d**v.N * v.S ** (v.N - 1) / math.factorial(int(v.N - 1)) * (-v.d * v.S).exp(),
     ),
     Line(
-        "9.29",
+        "9.30",
         r"\mathbb E\Big[\frac{N}{S}\Big] = \frac{N}{N - 1}\, d",
         sums,
         left=lambda v: over_sums(v, lambda S: v.N / S),
         right=lambda v: v.N / (v.N - 1) * v.d,
     ),
     Line(
-        "9.30",
+        "9.31",
         r"\mathbb E\Big[\frac{N - 1}{S}\Big] = d",
         sums,
         left=lambda v: over_sums(v, lambda S: (v.N - 1) / S),
         right=lambda v: v.d,
     ),
     Line(
-        "9.31",
+        "9.32",
         r"\operatorname{Var}\Big[\frac{N - 1}{S}\Big] = \frac{d^2}{N - 2}",
         sums,
         left=lambda v: over_sums(v, lambda S: ((v.N - 1) / S - v.d) ** 2),
@@ -151,54 +130,9 @@ LINES = [
     ),
     Line(
         "9.33",
-        r"\Pr(r_j \le r) = \Big(\frac{r}{r_k}\Big)^d",
-        inside,
-        left=lambda v: (v.distance <= v.r).double(),
-        right=lambda v: (v.r / v.r_k) ** v.d,
-        relation="~",
-    ),
-    Line(
-        "9.34",
-        r"\log L(d) = (k - 1) \log d - d \sum_{j=1}^{k-1} \log \frac{r_k}{r_j}",
-        neighborhoods,
-        left=lambda v: log_exponential(v, v.d),
-        right=lambda v: (v.k - 1) * v.d.log() - v.d * (v.r[0, -1] / v.r[0, :-1]).log().sum(),
-    ),
-    Line(
-        "9.35",
-        r"\hat d_i = \Big[\frac{1}{k - 1} \sum_{j=1}^{k-1} \log \frac{r_k}{r_j}\Big]^{-1}",
-        neighborhoods,
-        left=lambda v: maximum(v, lambda d: log_exponential(v, d)),
-        right=lambda v: 1 / (1 / (v.k - 1) * (v.r[:1, -1:] / v.r[:1, :-1]).log().sum(1)),
-    ),
-    Line(
-        "9.36",
-        r"\mathbb E\big[\hat d_i\big] = \frac{k - 1}{k - 2}\, d",
+        r"\Pr\big(\gamma_{0.025} \le d\, S \le \gamma_{0.975}\big) = 0.95",
         sums,
-        left=lambda v: over_sums(v, lambda S: (v.k - 1) / S),
-        right=lambda v: (v.k - 1) / (v.k - 2) * v.d,
-    ),
-    Line(
-        "9.37",
-        r"\mathbb E\big[1 / \hat d_i\big] = 1 / d",
-        sums,
-        left=lambda v: over_sums(v, lambda S: S / (v.k - 1)),
-        right=lambda v: 1 / v.d,
-    ),
-    Line(
-        "9.38",
-        r"\Big[\frac1N \sum_{i=1}^{N} \frac{1}{\hat d_i}\Big]^{-1}"
-        r" = \frac{N\,(k - 1)}{\sum_{i=1}^{N} \sum_{j=1}^{k-1} \log (r_{ik} / r_{ij})}",
-        neighborhoods,
-        left=lambda v: 1 / (1 / v.N * (1 / pointwise(v)).sum()),
-        right=lambda v: v.N * (v.k - 1) / (v.r[:, -1:] / v.r[:, :-1]).log().sum(),
-    ),
-    Line(
-        "9.39",
-        r"\Big[\frac1N \sum_{i=1}^{N} \frac{1}{k - 2} \sum_{j=1}^{k-1} \log \frac{r_{ik}}{r_{ij}}\Big]^{-1}"
-        r" = \frac{k - 2}{k - 1}\, \hat d",
-        neighborhoods,
-        left=lambda v: 1 / (1 / v.N * (1 / (v.k - 2) * v.logs.sum(1)).sum()),
-        right=lambda v: (v.k - 2) / (v.k - 1) * (1 / (1 / pointwise(v)).mean()),
+        left=between_quantiles,
+        right=lambda v: torch.tensor([0.95], dtype=torch.float64),
     ),
 ]

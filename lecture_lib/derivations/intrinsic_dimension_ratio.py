@@ -48,19 +48,19 @@ def around(generator: torch.Generator) -> SimpleNamespace:
 
 
 def empty(v) -> Tensor:
-    """The right side of Eq. (9.12), for FEW points."""
+    """The right side of Eq. (9.13), for FEW points."""
     return (1 - v.v / v.V) ** FEW
 
 
 def over_first_shell(v) -> Tensor:
-    """The right side of Eq. (9.14), up to where nothing is left."""
+    """The right side of Eq. (9.15), up to where nothing is left."""
     return quadrature.integral(
         lambda w: v.rho * (-v.rho * w[:, None]).exp() * (1 - (-v.rho * v.s * w[:, None]).exp()), 0, 80
     )
 
 
 def ball_ratio(v) -> Tensor:
-    """The right side of Eq. (9.20)."""
+    """The right side of Eq. (9.21)."""
     return ball(v.d) * (v.r2 / v.mu) ** v.d / (ball(v.d) * v.r2**v.d)
 
 
@@ -71,13 +71,13 @@ def slope(v, function) -> Tensor:
 
 
 def pareto(mu: Tensor, d: Tensor) -> Tensor:
-    """F(mu) of Eq. (9.18)."""
+    """F(mu) of Eq. (9.19)."""
     return 1 - mu**-d
 
 
 LINES = [
     Line(
-        "9.12",
+        "9.13",
         r"\Pr(v_1 > v) = \Big(1 - \frac{v}{V}\Big)^N",
         region,
         left=lambda v: (v.places.amin(1, keepdim=True) > v.v).double(),
@@ -85,7 +85,7 @@ LINES = [
         relation="~",
     ),
     Line(
-        "9.13",
+        "9.14",
         r"\approx e^{-\rho v}, \qquad \rho = N / V",
         region,
         left=lambda v: (1 - v.v / v.vast) ** MANY,
@@ -93,23 +93,23 @@ LINES = [
         rtol=1e-6,
     ),
     Line(
-        "9.14",
+        "9.15",
         r"\Pr(R \le s) = \int_0^\infty \rho\, e^{-\rho w}\, \big(1 - e^{-\rho s w}\big)\, dw",
         shells,
         left=lambda v: (v.second <= v.s * v.first).double(),
         right=over_first_shell,
         relation="~",
     ),
-    Line("9.15", r"= 1 - \frac{1}{1 + s}", shells, left=over_first_shell, right=lambda v: 1 - 1 / (1 + v.s)),
+    Line("9.16", r"= 1 - \frac{1}{1 + s}", shells, left=over_first_shell, right=lambda v: 1 - 1 / (1 + v.s)),
     Line(
-        "9.16",
+        "9.17",
         r"\frac{\omega_d\, (r_2^d - r_1^d)}{\omega_d\, r_1^d} = \mu^d - 1",
         radii,
         left=lambda v: ball(v.d) * (v.r2**v.d - v.r1**v.d) / (ball(v.d) * v.r1**v.d),
         right=lambda v: v.mu**v.d - 1,
     ),
     Line(
-        "9.17",
+        "9.18",
         r"F(\mu) = \Pr(R \le \mu^d - 1)",
         around,
         left=lambda v: (v.r[:, 1:2] / v.r[:, :1] <= v.mu).double(),
@@ -117,26 +117,26 @@ LINES = [
         relation="~",
     ),
     Line(
-        "9.18", r"= 1 - \mu^{-d}", radii, left=lambda v: 1 - 1 / (1 + (v.mu**v.d - 1)), right=lambda v: 1 - v.mu**-v.d
+        "9.19", r"= 1 - \mu^{-d}", radii, left=lambda v: 1 - 1 / (1 + (v.mu**v.d - 1)), right=lambda v: 1 - v.mu**-v.d
     ),
     Line(
-        "9.19",
+        "9.20",
         r"p(\mu) = F'(\mu) = d\, \mu^{-d-1}",
         radii,
         left=lambda v: slope(v, pareto),
         right=lambda v: v.d * v.mu ** (-v.d - 1),
     ),
     Line(
-        "9.20",
+        "9.21",
         r"\Pr\Big(r_1 < \frac{r_2}{\mu}\Big) = \frac{\omega_d\, (r_2 / \mu)^d}{\omega_d\, r_2^d}",
         around,
         left=lambda v: (v.r[:, 0:1] < v.r[:, 1:2] / v.mu).double(),
         right=ball_ratio,
         relation="~",
     ),
-    Line("9.21", r"= \mu^{-d}", radii, left=ball_ratio, right=lambda v: v.mu**-v.d),
+    Line("9.22", r"= \mu^{-d}", radii, left=ball_ratio, right=lambda v: v.mu**-v.d),
     Line(
-        "9.22",
+        "9.23",
         r"-\log\big(1 - F(\mu)\big) = d \log \mu",
         radii,
         left=lambda v: -(1 - (1 - v.mu**-v.d)).log(),
