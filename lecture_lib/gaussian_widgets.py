@@ -43,7 +43,8 @@ def _gap_picture(model: latent_variables.LinearGaussian, x):
     mean, cov = model.posterior(x)
     fig = Figure(figsize=(9, 4.2), dpi=96, layout="none")
     fig.subplots_adjust(left=0.07, right=0.98, bottom=0.13, top=0.95, wspace=0.22)
-    canvas, (left, right) = FigureCanvasAgg(fig), fig.subplots(1, 2, width_ratios=(1.5, 1))
+    FigureCanvasAgg(fig)  # becomes fig.canvas
+    left, right = fig.subplots(1, 2, width_ratios=(1.5, 1))
     gaussian_plots.fits(
         z, _density(z, float(mean), math.sqrt(cov)), {"q(z)": 0 * z}, left, target_name="posterior p(z|x)"
     )
@@ -57,10 +58,7 @@ def _gap_picture(model: latent_variables.LinearGaussian, x):
     number.set(position=(92, 6), horizontalalignment="right")
     level = right.text(0, 0, "", color="white", ha="center", va="top")
     moving = [(left, curve), (right, bar), (right, lack), (right, right.lines[0]), (right, number), (right, level)]
-    for _, artist in moving:
-        artist.set_animated(True)
-    canvas.draw()
-    still = canvas.copy_from_bbox(fig.bbox)
+    picture = widgets.blitted(fig, moving)
 
     def draw(mu_q, sigma_q):
         bound, gap = levels(model, x, mu_q, sigma_q)
@@ -70,10 +68,7 @@ def _gap_picture(model: latent_variables.LinearGaussian, x):
         lack.set(y=shown, height=log_evidence - shown)
         number.set_text(f"KL(q ‖ p(z|x)) = {gap:.2f} nats")
         level.set(text=f"L = {bound:.2f} nats", y=max(shown, log_evidence - 7.4) - 0.1)
-        canvas.restore_region(still)
-        for ax, artist in moving:
-            ax.draw_artist(artist)
-        return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+        return picture()
 
     return draw
 

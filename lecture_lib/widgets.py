@@ -45,6 +45,25 @@ class Figure(ipywidgets.VBox):
         return bundle
 
 
+def blitted(fig, moving):
+    """The function that gives the picture of `fig` anew, where only the `moving` pairs (axes, artist) have changed.
+
+    All else is drawn here, once: axes, ticks and labels take most of the time. `fig` has an Agg canvas.
+    """
+    for _, artist in moving:
+        artist.set_animated(True)
+    fig.canvas.draw()
+    still = fig.canvas.copy_from_bbox(fig.bbox)
+
+    def picture():
+        fig.canvas.restore_region(still)
+        for ax, artist in moving:
+            ax.draw_artist(artist)
+        return Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
+
+    return picture
+
+
 def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Figure:
     """Two sliders move a point through a 2-D latent space: the codes (N, 2) on the left, its decoding on the right.
 

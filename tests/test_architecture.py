@@ -17,8 +17,8 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 # Top to bottom. A module imports from lower rows only; within a row, only the pairs named below.
 ROWS = [
     "grading",
-    "notebooks notebook_format widgets gaussian_widgets slides",
-    "plots gaussian_plots graph_plots",
+    "notebooks notebook_format widgets gaussian_widgets dimension_widgets slides",
+    "plots gaussian_plots graph_plots dimension_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution",
     "intrinsic_dimension danco density mixture",
@@ -36,7 +36,9 @@ WITHIN_A_ROW = {
     ("vae", "autoencoder"),
     ("graph_plots", "plots"),
     ("gaussian_widgets", "widgets"),
+    ("dimension_widgets", "widgets"),
     ("gaussian_plots", "plots"),
+    ("dimension_plots", "plots"),
 }
 DISPLAY = {"matplotlib", "IPython", "ipywidgets"}
 OUTSIDE = {

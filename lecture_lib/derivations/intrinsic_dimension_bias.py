@@ -65,7 +65,7 @@ def where_one(v, count) -> Tensor:
 
 LINES = [
     Line(
-        "9.44",
+        "9.45",
         r"n(r) = \lambda\, (r + h)",
         edge,
         left=lambda v: v.total * ((v.places - v.h).abs() <= v.r).double(),
@@ -73,14 +73,14 @@ LINES = [
         relation="~",
     ),
     Line(
-        "9.45",
+        "9.46",
         r"d(r) = \frac{r}{r + h}",
         edge,
         left=lambda v: log_slope(v, lambda r: v.lam * (r + v.h)),
         right=lambda v: v.r / (v.r + v.h),
     ),
     Line(
-        "9.46",
+        "9.47",
         r"\Pr(\text{a face is nearer than } r) = 1 - (1 - 2r)^d",
         box,
         left=lambda v: (torch.minimum(v.x, 1 - v.x).amin(1, keepdim=True) < v.r).double(),
@@ -88,21 +88,21 @@ LINES = [
         relation="~",
     ),
     Line(
-        "9.47",
+        "9.48",
         r"r_* = (N\, \omega_d)^{-1/d}",
         box,
         left=lambda v: where_one(v, lambda r: v.N * ball(v.d) * r**v.d),
         right=lambda v: (v.N * ball(v.d)) ** (-1 / v.d),
     ),
     Line(
-        "9.48",
+        "9.49",
         r"n'(r) = \rho\, d\, \omega_d\, r^{d-1} \Big(1 - \frac{r^2}{4}\Big)^{d/2 - 1}",
         sphere,
         left=lambda v: by_radius(v, lambda r: cap(v, r)),
         right=lambda v: v.rho * v.d * ball(v.d) * v.r ** (v.d - 1) * (1 - v.r**2 / 4) ** (v.d / 2 - 1),
     ),
     Line(
-        "9.49",
+        "9.50",
         r"d(r) - d \approx -\frac{d\,(d - 2)}{4\,(d + 2)}\, r^2",
         short,
         left=lambda v: log_slope(v, lambda r: cap(v, r)) - v.d,

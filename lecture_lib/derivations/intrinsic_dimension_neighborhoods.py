@@ -34,9 +34,11 @@ def inside(generator: torch.Generator) -> SimpleNamespace:
 
 
 def shared(generator: torch.Generator) -> SimpleNamespace:
-    """A number m = k - 1 of neighbors, from 1 to 8."""
-    m = torch.randint(1, 9, (1,), generator=generator).double()
-    return SimpleNamespace(m=m, k=m + 1)
+    """m = k - 1 from 1 to 6; volumes up to the first neighbors, N_DRAWS times, rho = 1; the volume w of one more."""
+    m = torch.randint(1, 7, (1,), generator=generator).double()
+    v = SimpleNamespace(m=m, k=m + 1, w=uniform(generator, 0.3, 3.0, 1))
+    v.volumes = -(1 - uniform(generator, 0, 1, N_DRAWS, int(m) + 1)).log().cumsum(1)
+    return v
 
 
 def log_exponential(v, d: Tensor) -> Tensor:
@@ -49,17 +51,39 @@ def pointwise(v) -> Tensor:
     return (v.k - 1) / v.logs.sum(1)
 
 
+def fewer(m, w: Tensor) -> Tensor:
+    """Q(m, w): the chance of fewer than m points in a volume w."""
+    return torch.special.gammaincc(torch.as_tensor(m, dtype=torch.float64), w)
+
+
+def with_one_more(v) -> Tensor:
+    """d times the sum of logarithms of a point, given one neighbor more at the volume w, N_DRAWS times."""
+    volumes = torch.cat([v.volumes, v.w.expand(N_DRAWS, 1)], 1).sort(dim=1).values[:, : int(v.m) + 1].log()
+    return (volumes[:, -1:] - volumes[:, :-1]).sum(1, keepdim=True)
+
+
+def added(v, w: Tensor | None = None) -> Tensor:
+    """The right side of Eq. (9.41), at v.w or at volumes w (n,); its integral by t = w exp(y)."""
+    w = v.w if w is None else w
+    tail = quadrature.integral(lambda y: (-w * y[:, None].exp()).exp(), 0, 40, n_panels=80)
+    return tail + sum(fewer(j, w) / j for j in range(1, int(v.m))) - fewer(v.m, w)
+
+
+def squared(v) -> Tensor:
+    """The left side of Eq. (9.42), by w = exp(u)."""
+    return quadrature.integral(lambda u: (added(v, u.exp()) ** 2 * u.exp())[:, None], -34, 4.2, n_panels=60)
+
+
 def both_ways(v) -> Tensor:
-    """The right side of Eq. (9.41); Q(m, w) is the chance of fewer than m points in a volume w."""
-    squares = lambda w: torch.special.gammaincc(v.m, w[:, None]) ** 2  # noqa: E731
-    return 1 / v.m * quadrature.integral(squares, 0, 60)
+    """The right side of Eq. (9.42)."""
+    return quadrature.integral(lambda w: fewer(v.m, w[:, None]) ** 2, 0, 60)
 
 
 def one_by_one(v) -> Tensor:
-    """The same probability as a sum over the numbers a and b of points that are nearer, from either side."""
+    """The same as a sum over the numbers a and b of points that are nearer, from either side."""
     m = int(v.m)
     terms = [math.comb(a + b, a) * 2.0 ** -(a + b + 1) for a in range(m) for b in range(m)]
-    return torch.tensor([sum(terms) / m], dtype=torch.float64)
+    return torch.tensor([sum(terms)], dtype=torch.float64)
 
 
 LINES = [
@@ -117,23 +141,31 @@ LINES = [
     ),
     Line(
         "9.41",
-        r"\Pr(\text{mutual}) = \frac1m \int_0^\infty Q(m, w)^2\, dw, \qquad m = k - 1",
+        r"g(w) = \int_w^\infty \frac{e^{-t}}{t}\, dt + \sum_{j=1}^{m-1} \frac{Q(j, w)}{j} - Q(m, w), \qquad m = k - 1",
         shared,
-        left=lambda v: one_by_one(v),
-        right=both_ways,
+        left=lambda v: with_one_more(v) - v.m,
+        right=added,
+        relation="~",
     ),
     Line(
         "9.42",
-        r"= 1 - \binom{2m}{m}\, 4^{-m}",
+        r"\int_0^\infty g(w)^2\, dw = \int_0^\infty Q(m, w)^2\, dw",
         shared,
-        left=both_ways,
-        right=lambda v: 1 - math.comb(2 * int(v.m), int(v.m)) * 4**-v.m,
+        left=squared,
+        right=both_ways,
     ),
     Line(
         "9.43",
+        r"= m\, \Big[1 - \binom{2m}{m}\, 4^{-m}\Big]",
+        shared,
+        left=both_ways,
+        right=lambda v: v.m * (1 - math.comb(2 * int(v.m), int(v.m)) * 4**-v.m),
+    ),
+    Line(
+        "9.44",
         r"\kappa_k = 2 - \binom{2k - 2}{k - 1}\, 4^{1-k}",
         shared,
-        left=lambda v: 1 + one_by_one(v),
+        left=lambda v: 1 + one_by_one(v) / v.m,
         right=lambda v: 2 - math.comb(2 * int(v.k) - 2, int(v.k) - 1) * 4 ** (1 - v.k),
     ),
 ]
