@@ -3,6 +3,7 @@
 from lecture_lib.derivations import (
     intrinsic_dimension_bias,
     intrinsic_dimension_counting,
+    intrinsic_dimension_danco,
     intrinsic_dimension_likelihood,
     intrinsic_dimension_neighborhoods,
     intrinsic_dimension_ratio,
@@ -14,4 +15,5 @@ LINES = [
     *intrinsic_dimension_likelihood.LINES,
     *intrinsic_dimension_neighborhoods.LINES,
     *intrinsic_dimension_bias.LINES,
+    *intrinsic_dimension_danco.LINES,
 ]
