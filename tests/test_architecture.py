@@ -22,13 +22,14 @@ ROWS = [
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution",
     "intrinsic_dimension danco density mixture",
-    "latent_variables monte_carlo graphs elbo gradients likelihoods pca",
+    "latent_variables monte_carlo graphs elbo gradients likelihoods pca concentration",
     "gaussians quadrature ledger neighbors manifolds",
     "special",
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules.split()}
 WITHIN_A_ROW = {
     ("notebooks", "notebook_format"),
+    ("danco", "intrinsic_dimension"),
     ("training", "records"),
     ("training", "meters"),
     ("data", "downloads"),
