@@ -92,8 +92,8 @@ def _placed(x: Tensor, dim: int | None, noise: float, generator) -> Tensor:
     if dim is not None:
         if dim < x.shape[1]:
             raise ValueError(f"dim is {dim}; this manifold needs at least {x.shape[1]} coordinates")
-        axes, _ = torch.linalg.qr(_normal(dim, x.shape[1], generator))  # orthonormal columns
-        x = x @ axes.mT
+        axes, triangle = torch.linalg.qr(_normal(dim, x.shape[1], generator))
+        x = x @ (axes * triangle.diagonal().sign()).mT  # without the signs, not every direction is as likely
     return x + noise * _normal(*x.shape, generator) if noise else x
 
 

@@ -1,10 +1,11 @@
-"""exp(t) - 1 - t: against a long decimal series, by its derivatives, and under the transforms of torch.func."""
+"""exp(t) - 1 - t against a long decimal series, its derivatives and transforms; gamma quantiles against SciPy."""
 
 import math
 from decimal import Decimal, localcontext
 
 import pytest
 import torch
+from scipy import stats
 
 from lecture_lib import special
 
@@ -55,3 +56,20 @@ def test_the_transforms_of_torch_func_go_through():
     assert torch.allclose(torch.func.vmap(torch.func.grad(special.expm1_minus))(t), t.expm1())
     value, tangent = torch.func.jvp(special.expm1_minus, (t,), (torch.ones_like(t),))
     assert torch.equal(value, special.expm1_minus(t)) and torch.allclose(tangent, t.expm1())
+
+
+@pytest.mark.parametrize("shape", [0.1, 0.5, 1.0, 3.7, 40.0, 1e3, 4e4, 1e6])
+def test_gamma_quantiles_agree_with_scipy(shape):
+    p = torch.tensor([1e-6, 0.025, 0.5, 0.975, 1 - 1e-6]).double()
+    expected = torch.from_numpy(stats.gamma.ppf(p.numpy(), shape))
+    torch.testing.assert_close(special.gamma_quantile(p, shape), expected, rtol=1e-8, atol=0)
+
+
+def test_a_gamma_quantile_is_known_by_hand_for_the_exponential_distribution():
+    assert float(special.gamma_quantile(0.75, 1.0)) == pytest.approx(math.log(4), rel=1e-14)
+
+
+@pytest.mark.parametrize(("p", "shape"), [(0.0, 1.0), (1.0, 1.0), (math.nan, 1.0), (0.5, 0.0), (0.5, math.nan)])
+def test_gamma_quantiles_outside_the_distribution_are_refused(p, shape):
+    with pytest.raises(ValueError, match="shape > 0 and 0 < p < 1"):
+        special.gamma_quantile(p, shape)
