@@ -47,7 +47,7 @@ def test_derivatives_of_first_and_second_order():
     assert torch.autograd.gradcheck(special.expm1_minus, t)
     assert torch.autograd.gradgradcheck(special.expm1_minus, t)
     (slope,) = torch.autograd.grad(special.expm1_minus(t).sum(), t)
-    assert torch.equal(slope, t.detach().expm1())
+    assert torch.allclose(slope, t.detach().expm1(), rtol=1e-14, atol=0)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # torch's own, at the first jvp
@@ -56,6 +56,15 @@ def test_the_transforms_of_torch_func_go_through():
     assert torch.allclose(torch.func.vmap(torch.func.grad(special.expm1_minus))(t), t.expm1())
     value, tangent = torch.func.jvp(special.expm1_minus, (t,), (torch.ones_like(t),))
     assert torch.equal(value, special.expm1_minus(t)) and torch.allclose(tangent, t.expm1())
+    forward_twice = torch.func.jacfwd(torch.func.jacfwd(lambda t: special.expm1_minus(t).sum()))(t)
+    assert torch.allclose(forward_twice, t.exp().diag())
+
+
+def test_it_compiles_into_one_graph_with_its_derivative():
+    t = torch.linspace(-1, 1, 7, dtype=torch.float64, requires_grad=True)
+    compiled = torch.compile(special.expm1_minus, backend="aot_eager", fullgraph=True)(t)
+    assert torch.allclose(compiled, special.expm1_minus(t), rtol=1e-14, atol=0)
+    assert torch.allclose(torch.autograd.grad(compiled.sum(), t)[0], t.detach().expm1())
 
 
 @pytest.mark.parametrize("shape", [0.1, 0.5, 1.0, 3.7, 40.0, 1e3, 4e4, 1e6])
