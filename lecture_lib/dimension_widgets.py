@@ -9,9 +9,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lecture_lib import dimension_plots, intrinsic_dimension, manifolds, neighbors, plots, widgets
+from lecture_lib import danco, dimension_plots, intrinsic_dimension, manifolds, neighbors, plots, widgets
 
-DIM, SIZES = 12, (100, 200, 400, 800)  # the space around every cloud, and the numbers of points to choose from
+DIM, SIZES = 12, (100, 200, 400)  # the space around every cloud, and the numbers of points to choose from
 MANIFOLDS = {
     "spiral": lambda n, d, generator: manifolds.spiral(n, generator=generator),
     "swiss roll": lambda n, d, generator: manifolds.swiss_roll(n, d, generator=generator),
@@ -73,11 +73,33 @@ def _largest(manifold: str, d: int) -> tuple[Tensor, Tensor]:
     return points, torch.randn(points.shape, dtype=points.dtype, generator=generator)
 
 
+@functools.lru_cache(maxsize=len(SIZES))
+def _reference(n: int) -> Tensor:
+    """What `danco` compares with: summaries of n points in balls and Gaussians of dimension 1 to 13, (2, 13, 3)."""
+    generator = torch.Generator().manual_seed(1)
+    samplers = (manifolds.ball, manifolds.subspace)
+    rows = [[danco.summary(f(n, d, generator=generator), 10)[0] for d in range(1, DIM + 2)] for f in samplers]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+def quick_danco(x: Tensor) -> float:
+    """DANCo with one sample of each dimension, drawn once for each number of points: fast enough to be dragged."""
+    nodes, at = np.arange(1, DIM + 2), np.linspace(1, DIM + 1, 241)
+    columns = [[np.interp(at, nodes, column) for column in table.T] for table in _reference(len(x)).numpy()]
+    curves = torch.from_numpy(np.stack(columns)).mT  # (2, 241, 3)
+    distance = danco.divergence(danco.summary(x, 10)[0], curves, 10)
+    return float(at[int(distance.amin(0).argmin())])
+
+
 def measure(x: Tensor, k: int) -> tuple[Tensor, dict[str, tuple[float, float, float]]]:
-    """The mean of log(r_j / r_k) over the points x, (k,), and for each estimator its value and 95 % interval."""
+    """The mean of log(r_j / r_k) over the points x, (k,), and for each estimator its value and 95 % interval.
+
+    DANCo has no interval here: its standard error takes many samples.
+    """
     r, _ = neighbors.nearest(x, k)
     found = {name: estimator(r, k) for name, estimator in ESTIMATORS.items()}
-    return (r / r[:, -1:]).log().mean(0), {name: (float(e), *e.interval()) for name, e in found.items()}
+    rows = {name: (float(e), *e.interval()) for name, e in found.items()}
+    return (r / r[:, -1:]).log().mean(0), rows | {"DANCo": (quick_danco(x),) * 3}
 
 
 def _picture():
@@ -90,7 +112,7 @@ def _picture():
     dimension_plots.ranks(np.zeros(2), np.zeros(2), (0.0, 0.0), middle).get_legend().remove()
     middle.plot([], [], color=plots.TRUTH, linestyle="--", linewidth=1.5)
     middle.set(xlim=(-3.8, 0.1), ylim=(-0.2, 3.9), xlabel="mean of log (distance / k-th distance)")
-    dimension_plots.intervals(dict.fromkeys(ESTIMATORS, (0.0, 0.0, 0.0)), right, truth=0.0)
+    dimension_plots.intervals(dict.fromkeys([*ESTIMATORS, "DANCo"], (0.0, 0.0, 0.0)), right, truth=0.0)
     right.set(xlim=(0, DIM + 1))
     right.tick_params(axis="y", labelsize=9.5, length=0)
     numbers = list(right.texts)
