@@ -105,10 +105,12 @@ def labeled_rows(rows: dict[str, np.ndarray], ax: Axes | None = None) -> Axes:
     stacked = [_array(images) for images in rows.values()]
     columns, size = len(stacked[0]), math.isqrt(stacked[0].shape[-1])
     if ax is None:
-        _, ax = plt.subplots(figsize=(1.6 + 0.62 * columns, 0.66 * len(rows)))
+        room = 0.2 + 0.09 * max(map(len, rows))  # inches, for the longest name
+        _, ax = plt.subplots(figsize=(room + 0.66 * columns, 0.66 * len(rows)))
     ax = digits(np.concatenate(stacked), ax, columns=columns)
     for row, name in enumerate(rows):
         ax.text(-size * 0.25, (row + 0.5) * size, name, ha="right", va="center", fontsize=10)
+    ax.set_anchor("E")  # what room there is beside the digits belongs to the names
     return ax
 
 

@@ -73,6 +73,16 @@ def test_labeled_rows_name_every_row():
     assert ax.images[0].get_array()[28:].min() == 1
 
 
+@pytest.mark.parametrize("name", ["I", "decoded, J = 40", "reconstructions of what nobody has seen"])
+@pytest.mark.parametrize("shape", [(2, 14), (5, 8), (12, 3)])
+def test_the_names_of_rows_stay_inside_the_picture(name, shape):
+    n_rows, columns = shape
+    rows = {"-" * row: np.zeros((columns, 784)) for row in range(n_rows - 1)} | {name: np.zeros((columns, 784))}
+    ax = plots.labeled_rows(rows)
+    ax.figure.canvas.draw()
+    assert min(text.get_window_extent().x0 for text in ax.texts) >= 0
+
+
 def test_curves_are_told_apart_without_color():
     ax = plots.curves({name: ([0, 1], [0, i]) for i, name in enumerate("abcde")}, xlabel="epoch", ylabel="loss (nats)")
     assert len({str(curve.get_linestyle()) for curve in ax.lines}) >= 4
