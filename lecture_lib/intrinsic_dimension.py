@@ -30,8 +30,8 @@ class Estimate:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Lower and upper end of the interval that holds the dimension in a share `level` of all samples.
 
-        Maximum likelihood: quantiles of the gamma distribution of d times the sum of log ratios, with the number of
-        ratios divided by `overlap`. Otherwise the value and so many standard errors as a normal distribution has.
+        Maximum likelihood: quantiles of the gamma distribution of d times the sum of log ratios, Eq. (9.33), with the
+        number of ratios divided by `overlap`. Otherwise as many standard errors as a normal distribution has.
         """
         if not 0 < level < 1:
             raise ValueError(f"level is {level}; it must lie between 0 and 1, as 0.95 does")
@@ -56,11 +56,11 @@ class Estimate:
 
 
 def rank_slope(distances: Tensor, *, response: str = "rank") -> Estimate:
-    """The mean slope of log rank j against log r_j, j = 1 ... k, distances (N, k >= 3) -> Estimate..
+    """The mean slope of log rank j against log r_j, j = 1 ... k, distances (N, k >= 3) -> Estimate. Eq. (9.10).
 
     From n(r) = const r^d. What scatters is the distance, not the rank, and the mean slope is d times a factor of k
     alone, 0.90 for k = 10 and for k = 20. `response="distance"` fits the other way, log r_j on digamma(j), the mean
-    logarithm of rho times the volume: its slope is 1/d without bias, and d is the inverse of the mean slope. The
+    logarithm of rho times the volume, Eq. (9.12): its slope is 1/d without bias, and d the inverse of the mean one. The
     standard error is an upper one: for few dimensions these slopes overlap less than `overlap` says.
     """
     if response not in ("rank", "distance"):
@@ -80,11 +80,11 @@ def rank_slope(distances: Tensor, *, response: str = "rank") -> Estimate:
 
 
 def two_nn(distances: Tensor, *, method: str = "mle", discard: float = 0.1) -> Estimate:
-    """TwoNN (Facco et al. 2017): (N - 1) / sum_i log(r_i2 / r_i1), distances (N, k >= 2) -> Estimate..
+    """TwoNN (Facco et al. 2017): (N - 1) / sum_i log(r_i2 / r_i1), distances (N, k >= 2) -> Estimate. Eq. (9.31).
 
     The ratio mu = r_2 / r_1 of each point has the distribution function F = 1 - mu^-d; N - 1 instead of the N of
-    maximum likelihood makes the estimate unbiased. `method="fit"` fits -log(1 - F) = d log mu through the origin, with
-    F = i / (N + 1) at the i-th smallest of the N ratios, leaving out the share `discard` with the largest ratios.
+    maximum likelihood makes the estimate unbiased. `method="fit"` fits -log(1 - F) = d log mu through the origin, by
+    Eq. (9.24), with F = i / (N + 1) at the i-th smallest of the N ratios, without the share `discard` of largest ones.
     """
     if method not in ("mle", "fit"):
         raise ValueError(f'method is {method!r}; it must be "mle" or "fit"')
@@ -103,7 +103,7 @@ def two_nn(distances: Tensor, *, method: str = "mle", discard: float = 0.1) -> E
 
 
 def mle(distances: Tensor, *, average: str = "harmonic") -> Estimate:
-    """Maximum likelihood (Levina & Bickel 2004), distances (N, k) -> Estimate..
+    """Maximum likelihood (Levina & Bickel 2004), distances (N, k) -> Estimate. Eqs. (9.36) to (9.39).
 
     With T_i = sum_j log(r_ik / r_ij), j = 1 ... k - 1: the harmonic average N (k - 1) / sum_i T_i, which is maximum
     likelihood for all points together (MacKay & Ghahramani 2005), or the arithmetic one, the mean of (k - 2) / T_i,
@@ -128,7 +128,7 @@ def mle(distances: Tensor, *, average: str = "harmonic") -> Estimate:
 
 
 def overlap(k: int) -> float:
-    """2 - C(2k - 2, k - 1) / 4^(k - 1): how many times larger than for independent points a variance is..
+    """2 - C(2k - 2, k - 1) / 4^(k - 1): how many times larger than for independent points a variance is. Eq. (9.44).
 
     Points that are neighbours of each other share a distance. One plus the probability that, of the k - 1 nearest
     neighbours of a point, one has that point among its own: 3/2 for k = 2, towards 2 for many. Exact in the limit of
