@@ -11,6 +11,8 @@ from torch import Tensor
 
 from lecture_lib import quadrature
 
+BLOCK = 2**22  # float64 numbers in a block of neighbors: 32 MB
+
 
 def fit_nearest_ratio(ratios: Tensor, k: int) -> float:
     """The d of maximum likelihood for ratios r_1 / r_(k+1), (N,), all from the density k d r^(d-1) (1 - r^d)^(k-1).
@@ -55,7 +57,7 @@ def neighbor_angles(x: Tensor, indices: Tensor, *, rows: Tensor | None = None) -
     k = indices.shape[1]
     first, second = torch.triu_indices(k, k, 1, device=x.device)
     rows = torch.arange(len(x), device=x.device) if rows is None else rows
-    step, found = max(1, 2**22 // (k * x.shape[1])), []
+    step, found = max(1, BLOCK // (k * x.shape[1])), []
     for block, neighbors in zip(rows.split(step), indices.split(step), strict=True):
         vectors = x[neighbors].double() - x[block, None].double()  # (n, k, D)
         vectors = vectors / vectors.norm(dim=-1, keepdim=True)
@@ -79,9 +81,11 @@ def concentration(resultant: float) -> float:
         raise ValueError(
             f"resultant is {resultant}; at least 0 and below 1 is allowed, as 1 has no finite concentration"
         )
-    return math.exp(
-        _falls_through_zero(lambda log_tau: resultant - _resultant(torch.tensor(log_tau).exp()), -40.0, 40.0)
-    )
+
+    def missing(log_tau: float) -> Tensor:
+        return resultant - _resultant(torch.tensor(math.exp(log_tau), dtype=torch.float64))
+
+    return math.exp(_falls_through_zero(missing, -40.0, 40.0))
 
 
 def kl_von_mises(nu_q: Tensor, tau_q: Tensor, nu_p: Tensor, tau_p: Tensor) -> Tensor:

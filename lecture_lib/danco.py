@@ -102,7 +102,8 @@ def _match(observed: Tensor, samples: _Samples, max_dim: int) -> _Match:
     drawn = torch.stack([samples.at(d, REPEATS) for d in dims])  # (3, REPEATS, 3)
     center = drawn.mean(1)
     scatter = (drawn - center[:, None]).flatten(0, 1) * math.sqrt(REPEATS / (REPEATS - 1))
-    log_d = torch.linspace(math.log(dims[0]), math.log(dims[-1]), 500, dtype=torch.float64)
+    low, high = max(1, dims[0] / 1.1), min(max_dim, dims[-1] * 1.1)
+    log_d = torch.linspace(math.log(low), math.log(high), 500, dtype=torch.float64)
     curve = _interpolated(log_d, torch.tensor(dims).double().log(), center)  # (500, 3)
     observed = torch.cat([observed[None], observed + scatter])  # as other data of the same kind would be
     distance = divergence(observed[:, None], curve, samples.k)
