@@ -84,10 +84,11 @@ def _aliases(node: ast.AST) -> list[ast.alias]:
     return node.names if isinstance(node, ast.Import | ast.ImportFrom) else []
 
 
-def imported(text: str) -> set[str]:
+@functools.lru_cache(maxsize=1024)  # a cell's names are asked for with those that all cells of its notebook import
+def imported(text: str) -> frozenset[str]:
     """All names that import statements bind, at any depth."""
     nodes = ast.walk(tree(text)) if tree(text) else ()
-    return {(alias.asname or alias.name).split(".")[0] for node in nodes for alias in _aliases(node)}
+    return frozenset((alias.asname or alias.name).split(".")[0] for node in nodes for alias in _aliases(node))
 
 
 def imports(text: str) -> tuple[str, ...]:
