@@ -103,14 +103,13 @@ def _match(observed: Tensor, samples: _Samples, max_dim: int) -> _Match:
     center = drawn.mean(1)
     scatter = (drawn - center[:, None]).flatten(0, 1) * math.sqrt(REPEATS / (REPEATS - 1))
     low, high = max(1, dims[0] / 1.1), min(max_dim, dims[-1] * 1.1)
-    log_d = torch.linspace(math.log(low), math.log(high), 500, dtype=torch.float64)
-    curve = _interpolated(log_d, torch.tensor(dims).double().log(), center)  # (500, 3)
+    log_d = torch.linspace(math.log(low), math.log(high), 100, dtype=torch.float64)
+    curve = _interpolated(log_d, torch.tensor(dims).double().log(), center)  # (100, 3)
     observed = torch.cat([observed[None], observed + scatter])  # as other data of the same kind would be
     distance = divergence(observed[:, None], curve, samples.k)
-    smallest, best = distance.min(1)
-    d = log_d.exp()[best]
+    d = _lowest(log_d, distance).exp()
     error = ((d[1:] - d[0]) ** 2).mean().sqrt() * math.sqrt(1 + 1 / REPEATS)  # of the data and of the curve
-    return _Match(float(d[0]), float(error), float(smallest[0]))
+    return _Match(float(d[0]), float(error), float(distance[0].min()))
 
 
 def _around(observed: Tensor, samples: _Samples, max_dim: int) -> list[int]:
@@ -126,6 +125,14 @@ def _around(observed: Tensor, samples: _Samples, max_dim: int) -> list[int]:
             return ladder[first : first + 3]
         for i in new:
             found[i] = float(divergence(observed, samples.at(ladder[i])[0], samples.k))
+
+
+def _lowest(at: Tensor, values: Tensor) -> Tensor:
+    """Where values (m, n) at equally spaced points (n,) are lowest, (m,): the vertex of a parabola through three."""
+    middle = values.argmin(1).clamp(1, len(at) - 2)
+    left, center, right = (values.gather(1, (middle + step)[:, None])[:, 0] for step in (-1, 0, 1))
+    offset = ((left - right) / (2 * (left - 2 * center + right))).nan_to_num().clamp(-1, 1)
+    return at[middle] + offset * (at[1] - at[0])
 
 
 def _interpolated(at: Tensor, nodes: Tensor, values: Tensor) -> Tensor:

@@ -69,6 +69,14 @@ def test_the_standard_error_is_that_of_the_scatter_of_the_samples():
     assert match.std_error == pytest.approx(10 * 0.05 * math.sqrt(4 / 3) * math.sqrt(5 / 4), rel=0.03)
 
 
+def test_the_lowest_point_is_exact_for_parabolas_and_at_the_ends():
+    at = torch.linspace(0, 1, 11, dtype=torch.float64)
+    vertex = torch.tensor([0.0, 0.123, 0.55, 1.0, -0.5, 7.0]).double()
+    found = danco._lowest(at, (at - vertex[:, None]) ** 2)
+    torch.testing.assert_close(found, vertex.clamp(0, 1))
+    assert danco._lowest(torch.zeros(3), torch.ones(1, 3)).tolist() == [0.0]
+
+
 def test_interpolation_is_exact_for_parabolas():
     nodes, at = torch.tensor([1.0, 2.5, 3.0]).double(), torch.linspace(0, 4, 9).double()
     parabola = lambda t: torch.stack([t**2 - 3 * t + 1, 2 * t], 1)  # noqa: E731
