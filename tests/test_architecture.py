@@ -18,13 +18,13 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 ROWS = [
     "grading",
     "notebooks notebook_format widgets gaussian_widgets dimension_widgets slides",
-    "plots gaussian_plots graph_plots dimension_plots",
+    "plots gaussian_plots graph_plots dimension_plots convolution_plots",
     "training records meters data downloads device checks derivations",
-    "autoencoder vae convolution",
+    "autoencoder vae convolution conditional",
     "intrinsic_dimension danco density mixture",
     "latent_variables monte_carlo graphs elbo gradients likelihoods pca concentration",
     "gaussians quadrature ledger neighbors manifolds",
-    "special",
+    "special integers",
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules.split()}
 WITHIN_A_ROW = {
@@ -35,11 +35,14 @@ WITHIN_A_ROW = {
     ("data", "downloads"),
     ("downloads", "meters"),
     ("vae", "autoencoder"),
+    ("convolution", "autoencoder"),
+    ("conditional", "vae"),
     ("graph_plots", "plots"),
     ("gaussian_widgets", "widgets"),
     ("dimension_widgets", "widgets"),
     ("gaussian_plots", "plots"),
     ("dimension_plots", "plots"),
+    ("convolution_plots", "plots"),
 }
 DISPLAY = {"matplotlib", "IPython", "ipywidgets"}
 OUTSIDE = {
