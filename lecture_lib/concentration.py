@@ -1,7 +1,8 @@
 """The parts of DANCo: how the nearest distance and the angles between neighbors concentrate as the dimension grows.
 
-The nearest of k + 1 distances, divided by the last, comes from p(r) = k d r^(d-1) (1 - r^d)^(k-1). The angles at which
-a point sees its k neighbors are described by a von Mises distribution with mean direction nu and concentration tau.
+The nearest of k + 1 distances, divided by the last, has the density k d r^(d-1) (1 - r^d)^(k-1), Eq. (9.52). The angles
+at which a point sees its k neighbors are described by a von Mises distribution, Eq. (9.55), with mean direction nu and
+concentration tau.
 """
 
 import math
@@ -18,7 +19,7 @@ def fit_nearest_ratio(ratios: Tensor, k: int) -> float:
     """The d of maximum likelihood for ratios r_1 / r_(k+1), (N,), all from the density k d r^(d-1) (1 - r^d)^(k-1).
 
     The log-likelihood is concave; its derivative N/d + sum_i log r_i - (k-1) sum_i r_i^d log r_i / (1 - r_i^d) falls
-    through zero once, and is halved in. (MIND_ML of Rozza et al. 2012.)
+    through zero once, and is halved in. (MIND_ML of Rozza et al. 2012.) Eq. (9.53).
     """
     logs = torch.as_tensor(ratios, dtype=torch.float64).log()
     if not bool((logs.isfinite() & (logs < 0)).all()):
@@ -36,6 +37,7 @@ def kl_nearest_ratio(d_q: Tensor, d_p: Tensor, k: int) -> Tensor:
 
     (c - 1) H_k - log c + (k - 1) E[log(1 - u) - log(1 - u^c)], where u = r^d_q has the density k (1 - u)^(k-1). The sum
     of binomial coefficients that the expectation is equal to loses all digits for large k; the integral does not.
+    Eq. (9.57).
     """
     ratio = torch.as_tensor(d_p, dtype=torch.float64) / torch.as_tensor(d_q, dtype=torch.float64)
 
@@ -52,7 +54,7 @@ def kl_nearest_ratio(d_q: Tensor, d_p: Tensor, k: int) -> Tensor:
 def neighbor_angles(x: Tensor, indices: Tensor, *, rows: Tensor | None = None) -> Tensor:
     """The angles at x_i between each two of its k neighbors, x (N, D), indices (N, k) -> (N, k (k - 1) / 2).
 
-    `rows` are the points x_i, the first ... last of x unless given. Differences are taken in float64, in blocks.
+    See Eq. (9.54). `rows` are the points x_i, all of x unless given. Differences are taken in float64, in blocks.
     """
     k = indices.shape[1]
     first, second = torch.triu_indices(k, k, 1, device=x.device)
@@ -69,14 +71,14 @@ def neighbor_angles(x: Tensor, indices: Tensor, *, rows: Tensor | None = None) -
 def fit_von_mises(angles: Tensor) -> tuple[Tensor, Tensor]:
     """Mean direction nu and mean resultant length, from 0 to 1, of angles (..., n) -> (...), (...).
 
-    Maximum likelihood of a von Mises distribution; `concentration` of the resultant length is its tau.
+    Maximum likelihood of a von Mises distribution, Eq. (9.55); `concentration` of the resultant length is its tau.
     """
     cosine, sine = angles.cos().mean(-1), angles.sin().mean(-1)
     return torch.atan2(sine, cosine), (cosine**2 + sine**2).sqrt()
 
 
 def concentration(resultant: float) -> float:
-    """tau with I_1(tau) / I_0(tau) = resultant, which lies at least at 0 and below 1."""
+    """tau with I_1(tau) / I_0(tau) = resultant, which lies at least at 0 and below 1. Eq. (9.56)."""
     if not 0 <= resultant < 1:
         raise ValueError(
             f"resultant is {resultant}; at least 0 and below 1 is allowed, as 1 has no finite concentration"
@@ -91,7 +93,7 @@ def concentration(resultant: float) -> float:
 def kl_von_mises(nu_q: Tensor, tau_q: Tensor, nu_p: Tensor, tau_p: Tensor) -> Tensor:
     """KL of von Mises distributions, log I_0(tau_p) / I_0(tau_q) + A(tau_q) (tau_q - tau_p cos(nu_q - nu_p)).
 
-    Shapes (...) -> (...); A = I_1 / I_0. With the exponentially scaled Bessel functions, which do not overflow.
+    Eq. (9.58), shapes (...) -> (...); A = I_1 / I_0. By exponentially scaled Bessel functions, which do not overflow.
     """
     nu_q, tau_q, nu_p, tau_p = (torch.as_tensor(value, dtype=torch.float64) for value in (nu_q, tau_q, nu_p, tau_p))
     log_ratio = torch.special.i0e(tau_p).log() - torch.special.i0e(tau_q).log()

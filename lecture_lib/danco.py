@@ -27,7 +27,7 @@ def danco(
     references: Sequence[Reference] = (manifolds.ball, manifolds.subspace),
     generator: torch.Generator | None = None,
 ) -> Estimate:
-    """The d at which the summary of x (N, D) diverges least from that of N points of dimension d -> Estimate.
+    """The d at which the summary of x (N, D) diverges least from that of N points of dimension d. Eq. (9.59).
 
     `references` are samplers (n, d, *, generator) of known dimension, and the one that comes nearest counts: uniform
     balls, as published, and Gaussians, whose density falls off. `max_dim` is the largest d considered, D unless given;
@@ -66,7 +66,7 @@ def summary(x: Tensor, k: int) -> tuple[Tensor, int]:
 
 
 def divergence(q: Tensor, p: Tensor, k: int) -> Tensor:
-    """KL of the nearest ratios plus KL of the angles between two summaries, shapes (..., 3) -> (...)."""
+    """KL of the nearest ratios plus KL of the angles between two summaries, shapes (..., 3) -> (...). Eq. (9.59)."""
     ratios = concentration.kl_nearest_ratio(q[..., 0].exp(), p[..., 0].exp(), k)
     return ratios + concentration.kl_von_mises(q[..., 1], q[..., 2].exp(), p[..., 1], p[..., 2].exp())
 
