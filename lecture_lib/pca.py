@@ -40,7 +40,7 @@ class PCA:
 
     @property
     def error(self) -> float:
-        """(1/N) sum_(j > J) sigma_j^2, the mean of ||x - x_hat||^2 over the fitted data. Eq. (8.12)."""
+        """(1/N) sum_(j > J) sigma_j^2, the mean of ||x - x_hat||^2 over the fitted data. Eq. (8.13)."""
         return self.discarded / self.n_observations
 
     def project(self, x: Tensor) -> Tensor:
