@@ -17,8 +17,8 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 # Top to bottom. A module imports from lower rows only; within a row, only the pairs named below.
 ROWS = [
     "grading",
-    "notebooks notebook_format widgets gaussian_widgets dimension_widgets slides",
-    "plots gaussian_plots graph_plots dimension_plots convolution_plots",
+    "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets slides",
+    "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution conditional",
     "intrinsic_dimension danco density mixture",
@@ -40,8 +40,10 @@ WITHIN_A_ROW = {
     ("graph_plots", "plots"),
     ("gaussian_widgets", "widgets"),
     ("dimension_widgets", "widgets"),
+    ("pca_widgets", "widgets"),
     ("gaussian_plots", "plots"),
     ("dimension_plots", "plots"),
+    ("pca_plots", "plots"),
     ("convolution_plots", "plots"),
 }
 DISPLAY = {"matplotlib", "IPython", "ipywidgets"}
