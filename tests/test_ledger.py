@@ -11,6 +11,7 @@ import ast
 import copy
 import importlib
 import inspect
+import itertools
 import pkgutil
 import re
 import types
@@ -107,6 +108,17 @@ def test_every_ledger_belongs_to_a_lecture():
 @pytest.mark.parametrize(("stem", "line"), LINES, ids=[line.tag for _, line in LINES])
 def test_a_line_holds(stem, line):
     ledger.verify(line, n_points=50)
+
+
+GOES_ON = re.compile(r"=|\\(?:le|ge|leq|geq|approx)(?![a-zA-Z])")
+
+
+@pytest.mark.parametrize("stem", MODULES)
+def test_a_line_that_goes_on_starts_with_what_the_line_above_ended_with(stem):
+    lines = MODULES[stem].LINES
+    assert not lines or not GOES_ON.match(lines[0].formula)
+    broken = [b.tag for a, b in itertools.pairwise(lines) if GOES_ON.match(b.formula) and b.left is not a.right]
+    assert broken == []
 
 
 # --- every line would fail if it were wrong ---
@@ -234,7 +246,7 @@ BROKEN_ON_PURPOSE = [  # module, line, what it says, what it then says wrongly
     ("vae_on_mnist", "6.15", "- math.log(256)", "+ math.log(256)"),  # a sign
     ("intrinsic_dimension_counting", "9.3", "v.rho * sliced(v.d) * v.r", "v.rho * v.r"),  # no volume, as in the notes
     ("intrinsic_dimension_likelihood", "9.31", "(v.N - 1)", "v.N"),  # a bias
-    ("intrinsic_dimension_neighborhoods", "9.39", "v.N * (v.k - 1) / (v.r", "v.N * (v.k - 2) / (v.r"),  # two corrections
+    ("intrinsic_dimension_neighborhoods", "9.39", "v.N * (v.k - 1) / (v.r", "v.N * (v.k - 2) / (v.r"),  # corrections
 ]
 
 
