@@ -31,6 +31,9 @@ def with_labels(images: Tensor, labels: Tensor, n_classes: int = 10) -> Tensor:
 
 def split(x: Tensor, n_classes: int = 10) -> tuple[Tensor, Tensor]:
     """Images and one-hot labels of rows that `with_labels` joined, (..., D + K) -> (..., D), (..., K)."""
+    _check_classes(n_classes)
+    if x.shape[-1] <= n_classes:
+        raise ValueError(f"x has {x.shape[-1]} columns; it must have more than the {n_classes} of the labels")
     images, columns = x[..., :-n_classes], x[..., -n_classes:].round()
     if x.device.type == "cpu" and not ((columns >= 0).all() and (columns.sum(-1) == 1).all()):
         raise ValueError(f"the last {n_classes} columns of x must be one-hot labels in 0 and 1; see with_labels")
@@ -42,8 +45,10 @@ def given(model: vae.VAE, labels, n_classes: int = 10) -> vae.VAE:
 
     decode(z) with ten rows of the same z and labels 0 to 9 keeps the style and changes the digit.
     """
-    weight = next(model.parameters())
-    return _given(model, one_hot(labels, n_classes).to(weight))
+    columns = one_hot(labels, n_classes)
+    if columns.ndim > 2:
+        raise ValueError(f"labels has shape {tuple(columns.shape[:-1])}; it must be one label, or (B,)")
+    return _given(model, columns.to(next(model.parameters())))
 
 
 def negative_elbo(
@@ -72,6 +77,7 @@ def log_evidence(
 
 def one_hot(labels, n_classes: int = 10) -> Tensor:
     """1 in the column of the label and 0 in the others, (...) -> (..., K) int64."""
+    _check_classes(n_classes)
     labels = torch.as_tensor(labels)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise ValueError(f"labels holds {labels.dtype}; it must be whole numbers from 0 to {n_classes - 1}")
@@ -79,6 +85,11 @@ def one_hot(labels, n_classes: int = 10) -> Tensor:
         got = f"from {int(labels.min())} to {int(labels.max())}"
         raise ValueError(f"labels holds values {got}; it must be whole numbers from 0 to {n_classes - 1}")
     return F.one_hot(labels.long(), n_classes)
+
+
+def _check_classes(n_classes: int) -> None:
+    if not isinstance(n_classes, int) or isinstance(n_classes, bool) or n_classes < 1:
+        raise ValueError(f"n_classes is {n_classes!r}; it must be a whole number, 1 or more")
 
 
 def _given(model: vae.VAE, columns: Tensor) -> vae.VAE:
@@ -94,9 +105,7 @@ class _Labeled(nn.Module):
         self.network, self.columns = network, columns
 
     def forward(self, x: Tensor) -> Tensor:
-        lead = x.shape[:-1]
-        if self.columns.ndim > 1 and self.columns.shape[:-1] != lead[-1:]:
-            raise ValueError(
-                f"labels holds {len(self.columns)} labels for {lead[-1:]} rows; give one for all, or one each"
-            )
-        return self.network(torch.cat([x, self.columns.to(x.dtype).expand(*lead, -1)], -1))
+        if self.columns.ndim > 1 and self.columns.shape[:-1] != x.shape[-2:-1]:
+            got = f"labels holds {len(self.columns)} labels for rows of shape {tuple(x.shape)}"
+            raise ValueError(f"{got}; it must be a single label, or one for each row")
+        return self.network(torch.cat([x, self.columns.to(x.dtype).expand(*x.shape[:-1], -1)], -1))

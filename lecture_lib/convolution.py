@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from lecture_lib import autoencoder
 
+KINDS = ("conv", "pool", "transposed")
+
 
 def _check_whole(least: int, **values: int) -> None:
     for name, value in values.items():
@@ -34,15 +36,15 @@ class Layer:
     output_padding: int = 0
 
     def __post_init__(self):
-        if self.kind not in ("conv", "pool", "transposed"):
+        if self.kind not in KINDS:
             raise ValueError(f'kind is {self.kind!r}; it must be "conv", "pool" or "transposed"')
         _check_whole(1, kernel=self.kernel, stride=self.stride, dilation=self.dilation)
         _check_whole(0, padding=self.padding, output_padding=self.output_padding)
         if self.kind != "pool":
             _check_whole(1, filters=self.filters)
         elif self.filters is not None or 2 * self.padding > self.kernel:
-            got = f"filters is {self.filters} and padding {self.padding} in a pooling layer"
-            raise ValueError(f"{got}; it has no filters, and a padding of at most half its kernel, {self.kernel // 2}")
+            got = f"filters is {self.filters}, padding {self.padding}"
+            raise ValueError(f"{got}; pooling has no filters, and a padding of at most half its kernel {self.kernel}")
 
 
 LAYERS = (Layer(4, 2, 1, 16), Layer(4, 2, 1, 32))  # 28 -> 14 -> 7: no pixel is left out
@@ -51,7 +53,7 @@ LAYERS = (Layer(4, 2, 1, 16), Layer(4, 2, 1, 32))  # 28 -> 14 -> 7: no pixel is 
 def output_size(width: int, kernel: int, stride: int = 1, padding: int = 0, *, dilation: int = 1, floor=False) -> int:
     """(W - F + 2 P) / S + 1 of a convolution or of pooling; F = dilation (kernel - 1) + 1. Eq. (7.1).
 
-    Where this is not whole, the last pixels meet no window: ValueError, or rounded down if `floor`, as in PyTorch.
+    Where this is not whole, some pixels meet no window: ValueError, or rounded down if `floor`, as in PyTorch.
     """
     _check_whole(1, width=width, kernel=kernel, stride=stride, dilation=dilation)
     _check_whole(0, padding=padding)
@@ -112,21 +114,21 @@ def receptive_field(layers: Sequence[Layer]) -> int:
 
     Padding does not change it. Transposed layers, where it differs from pixel to pixel, raise ValueError.
     """
-    layers = _stack(layers)
+    layers = _stack(layers, KINDS[:2])
     return 1 + sum(layer.dilation * (layer.kernel - 1) * jump(layers[:i]) for i, layer in enumerate(layers))
 
 
 def jump(layers: Sequence[Layer]) -> int:
     """prod_l S_l: the distance, in pixels of the input, between what two neighboring output pixels see."""
-    return math.prod(layer.stride for layer in _stack(layers, ("conv", "pool")))
+    return math.prod(layer.stride for layer in _stack(layers, KINDS[:2]))
 
 
 def mirrored(layers: Sequence[Layer], width: int, channels: int = 1) -> list[Layer]:
     """Transposed layers that lead from the last of shapes(layers, width, channels, floor=True) to the first."""
     sizes, back = shapes(layers, width, channels, floor=True), []
-    for layer, (n_in, before), (_, after) in zip(_stack(layers, ("conv", "pool")), sizes, sizes[1:], strict=False):
-        turned = dataclasses.replace(layer, kind="transposed", filters=n_in)
-        back.append(dataclasses.replace(turned, output_padding=before - shapes([turned], after)[-1][1]))
+    for layer, (n_in, before) in zip(_stack(layers, KINDS[:2]), sizes, strict=False):
+        lost = (before + 2 * layer.padding - layer.dilation * (layer.kernel - 1) - 1) % layer.stride
+        back.append(dataclasses.replace(layer, kind="transposed", filters=n_in, output_padding=lost))
     return back[::-1]
 
 
@@ -169,11 +171,9 @@ def conv_decoder(
     """
     _check_whole(1, latent_dim=latent_dim, n_params=n_params)
     _check_whole(0, n_labels=n_labels)
-    back = mirrored(layers, width, channels)
-    back[-1] = dataclasses.replace(back[-1], filters=channels * n_params)
-    n_filters, first = shapes(layers, width, channels, floor=True)[-1]
+    n_filters, first = shapes(layers, width, channels * n_params, floor=True)[-1]
     head = autoencoder.mlp([latent_dim + n_labels, *hidden, n_filters * first**2])
-    images = network(back, n_filters)[:-1]  # no activation after the last
+    images = network(mirrored(layers, width, channels * n_params), n_filters)[:-1]  # no activation after the last
     return nn.Sequential(*head, nn.ReLU(), _OnImages(images, (n_filters, first, first), n_params if by_pixel else 1))
 
 
@@ -189,11 +189,10 @@ class _OnImages(nn.Module):
         if x.shape[-1] < n:
             raise ValueError(f"x has {x.shape[-1]} columns; images of shape {self.shape} need {n}")
         out = self.network(x[..., :n].reshape(-1, *self.shape)).unflatten(1, (self.last, -1)).movedim(1, -1)
-        out = out.reshape(*x.shape[:-1], math.prod(out.shape[1:]))
-        return torch.cat([out, x[..., n:].to(out.dtype)], -1)
+        return torch.cat([out.reshape(*x.shape[:-1], math.prod(out.shape[1:])), x[..., n:].to(out.dtype)], -1)
 
 
-def _stack(layers: Sequence[Layer], kinds=("conv", "pool", "transposed")) -> list[Layer]:
+def _stack(layers: Sequence[Layer], kinds=KINDS) -> list[Layer]:
     for i, layer in enumerate(layers := list(layers)):
         if not isinstance(layer, Layer) or layer.kind not in kinds:
             raise ValueError(f"layers[{i}] is {layer!r}; it must be a Layer of kind {' or '.join(kinds)}")
