@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lecture_lib import gaussians
+from lecture_lib import gaussians, special
 
 
 def prior_sampling(
@@ -62,6 +62,20 @@ def effective_sample_size(log_weights: Tensor, dim: int = 0) -> Tensor:
     largest = log_weights.amax(dim, keepdim=True)
     weights = (log_weights - largest.where(largest.isfinite(), 0)).exp()  # the largest is 1
     return weights.sum(dim) ** 2 / (weights**2).sum(dim).clamp(min=torch.finfo(weights.dtype).tiny)
+
+
+def jensen_gap(log_values: Tensor, dim: int = 0) -> Tensor:
+    """log E[Y] - E[log Y] of values with equal chances, from log Y along `dim`, (S, ...) -> (...). Eq. (2.30).
+
+    Never negative: by so much the average of logarithms is too low. All digits are right, also where the values are
+    nearly equal. Raises ValueError where a logarithm is not finite; a value of zero beside others has no finite gap.
+    """
+    if log_values.shape[dim] == 0 or not bool(log_values.isfinite().all()):
+        shape = tuple(log_values.shape)
+        raise ValueError(f"log_values, shape {shape}, must hold finite logarithms, one at least along dim={dim}")
+    away = log_values - log_values.mean(dim, keepdim=True)  # of mean zero, so E[exp] - 1 is E[exp - 1 - away]
+    far = torch.logsumexp(away, dim) - math.log(away.shape[dim])
+    return torch.where(far > 1, far, special.expm1_minus(away.clamp(max=50)).mean(dim).log1p())
 
 
 def _in_blocks(log_weight: Callable, like: Tensor, n_samples: int, generator, block: int) -> Tensor:

@@ -205,3 +205,48 @@ def test_proposals_and_counts_that_make_no_sense_are_refused():
         ValueError, match=r"the function of z gave shape \(\); it must map z \(s, ..., J\) to \(s, ...\)"
     ):
         monte_carlo.prior_sampling(lambda z: z.sum(), 2, 5)
+
+
+# --- the gap in Jensen's inequality ---
+
+
+def test_the_gap_of_two_values_by_hand():
+    gap = monte_carlo.jensen_gap(torch.tensor([1.0, 9.0]).double().log())
+    assert float(gap) == pytest.approx(math.log(5 / 3), rel=1e-14)  # mean 5, geometric mean 3
+
+
+def test_the_gap_is_zero_for_equal_values_and_for_one_alone():
+    assert float(monte_carlo.jensen_gap(torch.full((7,), -2.5).double())) == 0
+    assert monte_carlo.jensen_gap(randn(1, 4)).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("shift", [0.0, -5000.0, 800.0])
+def test_the_gap_ignores_a_common_factor_and_goes_along_an_axis(shift):
+    log_values = 3 * randn(6, 50)
+    expected = log_values.exp().mean(1).log() - log_values.mean(1)
+    assert torch.allclose(monte_carlo.jensen_gap(log_values + shift, dim=1), expected, rtol=1e-10)
+    assert torch.allclose(monte_carlo.jensen_gap((log_values + shift).T), expected, rtol=1e-10)
+
+
+def test_the_gap_of_nearly_equal_values_is_half_their_variance_to_the_last_digits():
+    away = torch.tensor([1.0, -1.0, 0.0, 0.0]).double()
+    for spread in (1e-3, 1e-8, 1e-100):
+        exact = math.log1p((math.cosh(spread) - 1) / 2) if spread == 1e-3 else spread**2 / 4
+        assert float(monte_carlo.jensen_gap(spread * away)) == pytest.approx(exact, rel=1e-9, abs=0)
+
+
+def test_weights_thousands_of_nats_apart_have_a_gap():
+    gap = monte_carlo.jensen_gap(torch.tensor([0.0, -6000.0]).double().requires_grad_())
+    assert float(gap.detach()) == pytest.approx(3000 - math.log(2), rel=1e-14)
+
+
+def test_the_gradient_of_the_gap_is_the_normalized_weight_less_a_share():
+    log_values = (2 * randn(9)).requires_grad_()
+    (slope,) = torch.autograd.grad(monte_carlo.jensen_gap(log_values), log_values)
+    assert torch.allclose(slope, log_values.detach().softmax(0) - 1 / 9)
+
+
+@pytest.mark.parametrize("log_values", [[0.0, -math.inf], [math.nan, 0.0], [math.inf, 0.0], []])
+def test_a_gap_that_is_not_finite_is_refused(log_values):
+    with pytest.raises(ValueError, match="must hold finite logarithms"):
+        monte_carlo.jensen_gap(torch.tensor(log_values).double())
