@@ -1,8 +1,9 @@
 """The conditional VAE p(x|y, z) p(z): with its label y given, it is a VAE, so that all of `vae` applies.
 
-The model is a `vae.VAE` whose encoder and decoder take the label as K more inputs, one-hot; nothing else is new. In
-training the labels travel behind the pixels of each row, so that `training.train` shuffles, moves and checkpoints both
-as one array:
+The model is a `vae.VAE` whose encoder and decoder take the label as K more inputs, one-hot. `given(model, y)` fills
+them in: a `vae.VAE` again, of the same weights, so that sampling, decoding, the bound and log p(x|y) need no code of
+their own. In training the labels travel behind the pixels of each row, because `training.train` shuffles, moves, scales
+and checkpoints a single array:
 
     model = vae.VAE(mlp([784 + 10, 200, 40]), mlp([20 + 10, 200, 784]), likelihoods.Bernoulli(), latent_dim=20)
     training.train(model, conditional.negative_elbo, conditional.with_labels(x, labels), transform=data.binarize)
@@ -93,6 +94,11 @@ def _check_classes(n_classes: int) -> None:
 
 
 def _given(model: vae.VAE, columns: Tensor) -> vae.VAE:
+    n_classes = columns.shape[-1]
+    n_in = next((layer.in_features for layer in model.decoder.modules() if isinstance(layer, nn.Linear)), None)
+    if n_in not in (None, model.latent_dim + n_classes):
+        got = f"latent_dim is {model.latent_dim}, but the decoder takes {n_in} numbers, {n_classes} of them the label"
+        raise ValueError(f"{got}; build it with latent_dim={n_in - n_classes}, or pass another n_classes")
     encoder, decoder = _Labeled(model.encoder, columns), _Labeled(model.decoder, columns)
     return vae.VAE(encoder, decoder, model.likelihood, latent_dim=model.latent_dim)
 

@@ -151,6 +151,16 @@ def test_mistakes_are_explained(call, message):
         call(linear_model()[0])
 
 
+def test_a_latent_dim_that_counts_the_labels_is_explained():
+    model = vae.VAE(autoencoder.mlp([794, 4]), autoencoder.mlp([12, 784]), likelihoods.Bernoulli())
+    with pytest.raises(ValueError, match=r"latent_dim is 12, but the decoder takes 12 .* build it with latent_dim=2"):
+        conditional.given(model, 1)
+    model.latent_dim = 2
+    assert conditional.given(model, 1).latent_dim == 2
+    with pytest.raises(ValueError, match=r"latent_dim is 2, but the decoder takes 12 numbers, 3 of them the label"):
+        conditional.given(model, 1, 3)
+
+
 def conditional_vae(kind, latent_dim=4):
     torch.manual_seed(0)
     encoder, decoder = autoencoder.mlp([794, 64, 2 * latent_dim]), autoencoder.mlp([latent_dim + 10, 64, 784])
