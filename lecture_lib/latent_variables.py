@@ -5,9 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from lecture_lib import gaussians
+from lecture_lib import gaussians, graphs, monte_carlo
 
 LOG_2PI = math.log(2 * math.pi)
+
+DirectedGraph = graphs.DirectedGraph  # lecture 02 has three files; what it is about is found under its own name too
+importance_sampling, effective_sample_size = monte_carlo.importance_sampling, monte_carlo.effective_sample_size
 
 
 class LinearGaussian:

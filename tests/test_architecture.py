@@ -36,6 +36,8 @@ WITHIN_A_ROW = {
     ("downloads", "meters"),
     ("vae", "autoencoder"),
     ("convolution", "autoencoder"),
+    ("latent_variables", "graphs"),
+    ("latent_variables", "monte_carlo"),
     ("conditional", "vae"),
     ("graph_plots", "plots"),
     ("gaussian_widgets", "widgets"),

@@ -368,3 +368,11 @@ def test_the_densities_are_those_of_the_module_of_gaussians():
     model, x = model_of(3, 2, 0.4), randn(4, 3)
     full = gaussians.log_density_full(x, model.mean, model.covariance)
     assert torch.allclose(model.log_evidence(x), full, rtol=1e-12)
+
+
+def test_graphs_and_importance_sampling_go_by_the_name_of_the_lecture_too():
+    graph = latent_variables.DirectedGraph([("z", "x")])
+    assert graph.factorization() == "p(z) p(x|z)"
+    model, x = model_of(3, 2, 0.4), randn(3)
+    log_weights = latent_variables.importance_sampling(lambda z: model.log_joint(x, z), *model.posterior(x), 50)
+    assert float(latent_variables.effective_sample_size(log_weights)) == pytest.approx(50)
