@@ -15,7 +15,7 @@ def cloud(x, x_hat, arrows: dict, center, ax: Axes | None = None) -> Axes:
 
     arrows: name -> vector (2,) that starts at `center` (2,), in black.
     """
-    ax = ax or plt.subplots(figsize=(4.6, 4.2))[1]
+    ax = ax or plt.subplots(figsize=(5.8, 3.6))[1]
     x, x_hat, center = np.asarray(x), np.asarray(x_hat), np.asarray(center)
     lost = np.stack([x, x_hat, np.full_like(x, np.nan)], 1).reshape(-1, 2)  # NaN lifts the pen
     ax.plot(*lost.T, color=plots.ERROR, linewidth=1, alpha=0.6, label="lost")
@@ -58,4 +58,19 @@ def spectrum(values, ax: Axes | None = None, *, kept: int | None = None) -> Axes
         ax.plot(rank[kept:], values[kept:], "s", color=plots.ERROR, markersize=3, label="discarded")
         ax.legend()
     ax.set(yscale="log", xlabel="rank $j$", ylabel="variance $\\sigma_j^2 / N$")
+    return ax
+
+
+def cosines(values, ax: Axes | None = None) -> Axes:
+    """Sizes of the cosines (I, J) between principal axes, one a row, and decoder columns, as a table in blue."""
+    ax = ax or plt.subplots(figsize=(3.4, 3))[1]
+    values = np.abs(np.asarray(values))
+    ax.imshow(values, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), value in np.ndenumerate(values):
+        ax.text(j, i, f"{value:.2f}", ha="center", va="center", color="white" if value > 0.6 else "black")
+    rows, columns = (range(1, size + 1) for size in values.shape)
+    ax.set_xticks(range(len(columns)), [str(j) for j in columns])
+    ax.set_yticks(range(len(rows)), [f"$v_{i}$" for i in rows])
+    ax.set_xlabel("decoder column")
+    ax.grid(visible=False)
     return ax

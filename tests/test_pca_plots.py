@@ -53,3 +53,12 @@ def test_a_spectrum_tells_what_is_kept_from_what_is_discarded():
     np.testing.assert_array_equal(discarded.get_xydata(), [[2, 2], [3, 1]])
     ax = pca_plots.spectrum(values)
     assert len(ax.lines) == 1 and ax.get_legend() is None and ax.get_yscale() == "log"
+
+
+def test_a_table_of_cosines_shows_their_sizes_row_by_row():
+    ax = pca_plots.cosines(torch.tensor([[1.0, -0.25], [0.5, 0.75], [0.0, -1.0]]))
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[1, 0.25], [0.5, 0.75], [0, 1]])
+    assert [text.get_text() for text in ax.texts] == ["1.00", "0.25", "0.50", "0.75", "0.00", "1.00"]
+    assert [text.get_color() for text in ax.texts] == ["white", "black", "black", "white", "black", "white"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["$v_1$", "$v_2$", "$v_3$"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2"]

@@ -75,17 +75,17 @@ LINES = [
     ),
     ledger.Line(
         "8.30",
-        r"W^\top W = V_J V_J^\top, \qquad W = R^\top V_J^\top",
-        family,
-        lambda v: v.W.T @ v.W,
-        projection,
-    ),
-    ledger.Line(
-        "8.31",
         r"\lVert X - X V_S V_S^\top \rVert_F^2 = \sum_{i \notin S} \sigma_i^2",
         family,
         lambda v: squares(v.X - v.X @ v.V[:, [0, 2]] @ v.V[:, [0, 2]].T),
         lambda v: (v.s[[1, 3]] ** 2).sum(),
+    ),
+    ledger.Line(
+        "8.31",
+        r"W^\top W = V_J V_J^\top, \qquad W = R^\top V_J^\top",
+        family,
+        lambda v: v.W.T @ v.W,
+        projection,
     ),
     ledger.Line(
         "8.32",
