@@ -14,11 +14,16 @@ N_DRAWS, FEW, MANY = 10_000, 6, 1e8
 
 
 def region(generator: torch.Generator) -> SimpleNamespace:
-    """FEW points, uniform in a region of volume V, N_DRAWS times, and a part of it of volume v; MANY in a vast one."""
-    v = SimpleNamespace(V=uniform(generator, 1.5, 3.0, 1), v=uniform(generator, 0.2, 0.5, 1))
+    """N = FEW points, uniform in a region of volume V, N_DRAWS times, and a part of it of volume v."""
+    v = SimpleNamespace(N=FEW, V=uniform(generator, 1.5, 3.0, 1), v=uniform(generator, 0.2, 0.5, 1))
     v.places = uniform(generator, 0, 1, N_DRAWS, FEW) * v.V
-    v.rho = uniform(generator, 1.0, 2.0, 1)
-    v.vast = MANY / v.rho
+    return v
+
+
+def vast(generator: torch.Generator) -> SimpleNamespace:
+    """N = MANY points with the density rho, and a part of their region of volume v."""
+    v = SimpleNamespace(N=MANY, rho=uniform(generator, 1.0, 2.0, 1), v=uniform(generator, 0.2, 0.5, 1))
+    v.V = MANY / v.rho
     return v
 
 
@@ -48,8 +53,13 @@ def around(generator: torch.Generator) -> SimpleNamespace:
 
 
 def empty(v) -> Tensor:
-    """The right side of Eq. (9.13), for FEW points."""
-    return (1 - v.v / v.V) ** FEW
+    """The right side of Eq. (9.13)."""
+    return (1 - v.v / v.V) ** v.N
+
+
+def by_shells(v) -> Tensor:
+    """The right side of Eq. (9.18), by Eq. (9.16)."""
+    return 1 - 1 / (1 + (v.mu**v.d - 1))
 
 
 def over_first_shell(v) -> Tensor:
@@ -87,8 +97,8 @@ LINES = [
     Line(
         "9.14",
         r"\approx e^{-\rho v}, \qquad \rho = N / V",
-        region,
-        left=lambda v: (1 - v.v / v.vast) ** MANY,
+        vast,
+        left=empty,
         right=lambda v: (-v.rho * v.v).exp(),
         rtol=1e-6,
     ),
@@ -113,12 +123,10 @@ LINES = [
         r"F(\mu) = \Pr(R \le \mu^d - 1)",
         around,
         left=lambda v: (v.r[:, 1:2] / v.r[:, :1] <= v.mu).double(),
-        right=lambda v: 1 - 1 / (1 + (v.mu**v.d - 1)),
+        right=by_shells,
         relation="~",
     ),
-    Line(
-        "9.19", r"= 1 - \mu^{-d}", radii, left=lambda v: 1 - 1 / (1 + (v.mu**v.d - 1)), right=lambda v: 1 - v.mu**-v.d
-    ),
+    Line("9.19", r"= 1 - \mu^{-d}", radii, left=by_shells, right=lambda v: 1 - v.mu**-v.d),
     Line(
         "9.20",
         r"p(\mu) = F'(\mu) = d\, \mu^{-d-1}",
