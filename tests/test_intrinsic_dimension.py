@@ -163,6 +163,19 @@ def test_the_fit_by_distance_has_no_bias_and_the_fit_by_rank_one_that_depends_on
     assert ratios[1.0] == pytest.approx(0.9025, abs=0.005)  # from a simulation of its own
 
 
+def test_the_error_of_the_fit_through_the_origin_is_that_of_its_exponential_parts():
+    """log mu_(i) = 1/d sum_(l <= i) Z_l / (n + 1 - l), Z_l ~ Exp(1): the slope, derived by each Z_l."""
+    n, d, left = 20, 3.0, 21 - torch.arange(1, 21).double()
+    y = -(left / 21).log()
+    z = (y.diff(prepend=torch.zeros(1).double()) * left).requires_grad_()
+    x = (z / left).cumsum(0)[:18] / d  # a tenth is discarded
+    slope = (x * y[:18]).sum() / (x**2).sum()
+    (gradient,) = torch.autograd.grad(slope, z)
+    estimate = two_nn(torch.stack([torch.ones(20).double(), (y / d).exp()], 1), method="fit")
+    assert estimate.value == pytest.approx(float(slope), rel=1e-12)
+    assert estimate.std_error == pytest.approx(float(gradient.norm()) * math.sqrt(overlap(2)), rel=1e-12)
+
+
 def test_the_error_of_the_fit_through_the_origin_is_that_of_many_samples():
     fits = [two_nn(distances_in_flat_space(200, 2, 3.0, seed), method="fit") for seed in range(1500)]
     spread = torch.tensor([fit.value for fit in fits]).std()
