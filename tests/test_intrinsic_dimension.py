@@ -172,7 +172,7 @@ def test_the_error_of_the_fit_through_the_origin_is_that_of_its_exponential_part
     slope = (x * y[:18]).sum() / (x**2).sum()
     (gradient,) = torch.autograd.grad(slope, z)
     estimate = two_nn(torch.stack([torch.ones(20).double(), (y / d).exp()], 1), method="fit")
-    assert estimate.value == pytest.approx(float(slope), rel=1e-12)
+    assert estimate.value == pytest.approx(slope.item(), rel=1e-12)
     assert estimate.std_error == pytest.approx(float(gradient.norm()) * math.sqrt(overlap(2)), rel=1e-12)
 
 
