@@ -212,7 +212,7 @@ def test_rows_that_are_all_equal_have_no_axes(x):
 
 def lauchli(small):
     """Six rows of mean zero with singular values sqrt(6 + 2 small^2), sqrt(2) small, sqrt(2) small."""
-    half = torch.cat([torch.ones(1, 3), small * torch.eye(3)]).double()
+    half = torch.cat([torch.ones(1, 3, dtype=torch.float64), small * torch.eye(3, dtype=torch.float64)])
     return torch.cat([half, -half])
 
 
@@ -220,7 +220,7 @@ def test_the_svd_keeps_the_digits_that_the_scatter_matrix_loses():
     small = 1e-6
     values = pca.fit(lauchli(small), 3, method="svd").singular_values
     exact = torch.tensor([math.sqrt(6 + 2 * small**2), *2 * [math.sqrt(2) * small]], dtype=torch.float64)
-    torch.testing.assert_close(values, exact, rtol=1e-8, atol=0)
+    torch.testing.assert_close(values, exact, rtol=1e-9, atol=0)
     assert ((pca.fit(lauchli(small), 3, method="scatter").singular_values / exact)[1:] - 1).abs().max() > 1e-6
     assert pca.fit(lauchli(1e-9), 3).singular_values[1] == pytest.approx(math.sqrt(2) * 1e-9, rel=1e-6)
     with pytest.raises(ValueError, match='has rank 1; method="svd" would tell more'):
