@@ -25,6 +25,7 @@ EXEMPT: dict[str, set[str]] = {
     "notebooks/03_elbo": {"gap-explorer"},
     "notebooks/04_gaussian_kl": {"divergence-explorer"},
     "notebooks/06_vae_on_mnist": {"explorer"},
+    "notebooks/08_pca": {"components-explorer"},
 }
 NOT_COMPARED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
 LONGEST_CELL = 15
