@@ -47,7 +47,7 @@ class Layer:
             raise ValueError(f"{got}; pooling has no filters, and a padding of at most half its kernel {self.kernel}")
 
 
-LAYERS = (Layer(4, 2, 1, 16), Layer(4, 2, 1, 32))  # 28 -> 14 -> 7: no pixel is left out
+LAYERS = (Layer(4, 2, 1, 8), Layer(4, 2, 1, 16))  # 28 -> 14 -> 7: no pixel is left out
 
 
 def output_size(width: int, kernel: int, stride: int = 1, padding: int = 0, *, dilation: int = 1, floor=False) -> int:
@@ -110,10 +110,7 @@ def parameter_count(layers: Sequence[Layer], channels: int = 1) -> list[int]:
 
 
 def receptive_field(layers: Sequence[Layer]) -> int:
-    """1 + sum_l (F_l - 1) prod_(i < l) S_i: how much of the input's width an output pixel sees. Eq. (7.4).
-
-    Padding does not change it. Transposed layers, where it differs from pixel to pixel, raise ValueError.
-    """
+    """1 + sum_l (F_l - 1) prod_(i < l) S_i: the width, border included, that an output pixel sees. Eq. (7.4)."""
     layers = _stack(layers, KINDS[:2])
     return 1 + sum(layer.dilation * (layer.kernel - 1) * jump(layers[:i]) for i, layer in enumerate(layers))
 
@@ -149,21 +146,18 @@ def network(layers: Sequence[Layer], channels: int = 1, activation: type[nn.Modu
 
 
 def conv_encoder(
-    latent_dim: int, layers: Sequence[Layer] = LAYERS, *, hidden=(96,), width=28, channels=1, n_labels=0, floor=False
+    latent_dim: int, layers: Sequence[Layer] = LAYERS, *, hidden=(200,), width=28, channels=1, n_labels=0, floor=False
 ) -> nn.Sequential:
-    """(..., channels width^2 + n_labels) -> (..., 2 J): the layers, then fully connected ones of `hidden` sizes.
-
-    Labels (`conditional.with_labels`) pass the convolutions by and enter the first fully connected layer.
-    """
+    """(..., channels width^2 + n_labels) -> (..., 2 J): layers, then fully connected ones, where labels come in."""
     _check_whole(1, latent_dim=latent_dim)
     _check_whole(0, n_labels=n_labels)
     n_filters, last = shapes(layers, width, channels, floor=floor)[-1]
     head = autoencoder.mlp([n_filters * last**2 + n_labels, *hidden, 2 * latent_dim])
-    return nn.Sequential(_OnImages(network(layers, channels), (channels, width, width)), *head)
+    return _he(nn.Sequential(_OnImages(network(layers, channels), (channels, width, width)), *head))
 
 
 def conv_decoder(
-    latent_dim: int, layers=LAYERS, *, hidden=(96,), width=28, channels=1, n_labels=0, n_params=1, by_pixel=False
+    latent_dim: int, layers=LAYERS, *, hidden=(200,), width=28, channels=1, n_labels=0, n_params=1, by_pixel=False
 ) -> nn.Sequential:
     """(..., J + n_labels) -> (..., channels width^2 n_params): `conv_encoder` of the same arguments, mirrored.
 
@@ -174,7 +168,8 @@ def conv_decoder(
     n_filters, first = shapes(layers, width, channels * n_params, floor=True)[-1]
     head = autoencoder.mlp([latent_dim + n_labels, *hidden, n_filters * first**2])
     images = network(mirrored(layers, width, channels * n_params), n_filters)[:-1]  # no activation after the last
-    return nn.Sequential(*head, nn.ReLU(), _OnImages(images, (n_filters, first, first), n_params if by_pixel else 1))
+    images = _OnImages(images, (n_filters, first, first), n_params if by_pixel else 1)
+    return _he(nn.Sequential(*head, nn.ReLU(), images))
 
 
 class _OnImages(nn.Module):
@@ -190,6 +185,12 @@ class _OnImages(nn.Module):
             raise ValueError(f"x has {x.shape[-1]} columns; images of shape {self.shape} need {n}")
         out = self.network(x[..., :n].reshape(-1, *self.shape)).unflatten(1, (self.last, -1)).movedim(1, -1)
         return torch.cat([out.reshape(*x.shape[:-1], math.prod(out.shape[1:])), x[..., n:].to(out.dtype)], -1)
+
+
+def _he(network: nn.Module) -> nn.Module:
+    for weight in (parameter for parameter in network.parameters() if parameter.ndim > 1):
+        nn.init.kaiming_normal_(weight, nonlinearity="relu")  # He et al. 2015: signals do not fade from layer to layer
+    return network
 
 
 def _stack(layers: Sequence[Layer], kinds=KINDS) -> list[Layer]:

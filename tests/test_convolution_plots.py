@@ -11,10 +11,10 @@ from lecture_lib import convolution, convolution_plots, plots
 from lecture_lib.convolution import Layer
 
 POOL = Layer(2, 2, kind="pool")
-HEAD = [Layer(7, filters=96), Layer(1, filters=40)]
+HEAD = [Layer(7, filters=200), Layer(1, filters=40)]
 STACKS = {  # layers, width, channels
     "encoder": ([*convolution.LAYERS, *HEAD], 28, 1),
-    "decoder": (convolution.mirrored(convolution.LAYERS, 28), 7, 32),
+    "decoder": (convolution.mirrored(convolution.LAYERS, 28), 7, 16),
     "lenet": ([Layer(5, filters=6), POOL, Layer(5, filters=16), POOL, Layer(5, filters=120)], 32, 1),
     "dilated": ([Layer(3, 2, 1, 8, dilation=2)], 29, 3),
     "none": ([], 28, 1),
@@ -92,8 +92,8 @@ def test_a_description_says_what_the_picture_shows():
     stack, width, channels = STACKS["encoder"]
     assert convolution_plots.describe(stack, width=width, channels=channels) == (
         "A stack of layers drawn as piles of images, from 1 × 28 × 28; convolution 4 × 4 (stride 2, padding 1) to "
-        "16 × 14 × 14; convolution 4 × 4 (stride 2, padding 1) to 32 × 7 × 7; fully connected (1,568 to 96) to "
-        "96 × 1 × 1; fully connected (96 to 40) to 40 × 1 × 1. 163,000 parameters in all."
+        "8 × 14 × 14; convolution 4 × 4 (stride 2, padding 1) to 16 × 7 × 7; fully connected (784 to 200) to "
+        "200 × 1 × 1; fully connected (200 to 40) to 40 × 1 × 1. 167,240 parameters in all."
     )
     stack, width, channels = STACKS["dilated"]
     assert "convolution 3 × 3 (stride 2, padding 1, dilation 2)" in convolution_plots.describe(
