@@ -82,7 +82,7 @@ class LinearGaussian:
 
     def elbo(self, x: Tensor, mu: Tensor, cov: Tensor) -> Tensor:
         """E_q[log p(x|z)] - KL(q || p(z)) for q = N(mu, cov), shapes (..., D), (..., J), (..., J, J) -> (...)."""
-        mu, cov = self._code(mu), self._matrix(cov)
+        mu, cov = self._gaussian(mu, cov)
         spread = (self.W @ cov * self.W).sum((-2, -1))  # the trace of W cov W^T
         prior = torch.zeros_like(mu), torch.eye(self.latent_dim).to(self.W)
         expected = self.log_likelihood(x, mu) - 0.5 * spread / self.noise_variance
@@ -150,14 +150,16 @@ class LinearGaussian:
             raise ValueError(f"z has shape {tuple(z.shape)}; its last axis must hold J = {self.latent_dim} values")
         return z.to(self.W.dtype)
 
-    def _matrix(self, cov: Tensor) -> Tensor:
-        return (cov if isinstance(cov, Tensor) else torch.as_tensor(cov, device=self.W.device)).to(self.W.dtype)
+    def _gaussian(self, mu: Tensor, cov: Tensor) -> tuple[Tensor, Tensor]:
+        cov = (cov if isinstance(cov, Tensor) else torch.as_tensor(cov, device=self.W.device)).to(self.W.dtype)
+        mu = self._code(mu)
+        gaussians.log_density_full(mu, mu, cov)  # refuses what is no covariance
+        return mu, cov
 
     def _whitened(self, x: Tensor, mu: Tensor, cov: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and covariance of q = N(mu, cov) in coordinates in which the posterior is N(0, I)."""
         mean, _ = self.posterior(x)
-        mu, cov = self._code(mu), self._matrix(cov)
-        gaussians.log_density_full(mu, mu, cov)  # refuses what is no covariance
+        mu, cov = self._gaussian(mu, cov)
         root = self._factor / math.sqrt(self.noise_variance)  # root^T root is the inverse of the posterior covariance
         product = root @ cov @ root.mT
         return (mu - mean) @ root.mT, (product + product.mT) / 2

@@ -355,9 +355,9 @@ def test_data_and_codes_of_another_dimension_are_refused():
 
 def test_a_q_that_is_no_density_is_refused():
     model = model_of(5, 2, 0.3)
-    with pytest.raises(ValueError, match="not positive definite"):
-        model.elbo(torch.zeros(5), torch.zeros(2), -torch.eye(2))
-    for method in (model.gap, model.log_second_moment):
+    for method in (model.elbo, model.gap, model.log_second_moment):
+        with pytest.raises(ValueError, match="cov is not positive definite"):
+            method(torch.zeros(5), torch.zeros(2), -torch.eye(2))
         with pytest.raises(ValueError, match="cov is not symmetric"):
             method(torch.zeros(5), torch.zeros(2), torch.tensor([[1.0, 0.5], [0.0, 1.0]]))
         with pytest.raises(ValueError, match=r"cov \(3, 3\)"):
