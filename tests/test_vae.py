@@ -151,6 +151,16 @@ def test_the_kl_term_is_that_of_the_encoder():
     assert vae.negative_elbo(model, x)["kl"].item() == expected.item()
 
 
+def test_the_loss_compiles_into_one_graph():
+    model, x = network(likelihoods.Bernoulli(), dim=4), data().float().sigmoid().round()
+    compiled = torch.compile(vae.negative_elbo, backend="eager", fullgraph=True, dynamic=False)
+    torch.manual_seed(0)
+    expected = vae.negative_elbo(model, x)
+    torch.manual_seed(0)
+    found = compiled(model, x)
+    assert all(torch.allclose(found[name], value) for name, value in expected.items())
+
+
 def test_samples_follow_the_model():
     """x = W z + noise has the covariance W W^T + NOISE I."""
     model, marginal = linear_vae()
