@@ -24,6 +24,7 @@ ROWS = [
     "intrinsic_dimension danco density mixture",
     "latent_variables monte_carlo graphs elbo gradients likelihoods pca concentration",
     "gaussians quadrature ledger neighbors manifolds",
+    "candidates pairwise",
     "special integers",
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules.split()}
@@ -37,6 +38,7 @@ WITHIN_A_ROW = {
     ("vae", "autoencoder"),
     ("convolution", "autoencoder"),
     ("latent_variables", "graphs"),
+    ("candidates", "pairwise"),
     ("latent_variables", "monte_carlo"),
     ("conditional", "vae"),
     ("graph_plots", "plots"),
