@@ -20,7 +20,7 @@ WIDER = {torch.bool: torch.uint8, torch.uint16: torch.int32, torch.uint32: torch
 
 
 def log_unit_ball_volume(d: Tensor) -> Tensor:
-    """log V_d = d/2 log pi - log Gamma(d/2 + 1), the volume of the unit ball in R^d, shapes (...) -> (...)."""
+    """log omega_d = d/2 log pi - log Gamma(d/2 + 1), the volume of the unit ball in R^d, (...) -> (...). Eq. (9.2)."""
     d = torch.as_tensor(d, dtype=torch.float64)
     if not bool((d >= 0).all()):
         raise ValueError(f"d is {d.min().item():g}; a dimension is zero or positive")
@@ -179,7 +179,7 @@ def _points(x, name: str, like: Tensor | None = None) -> Tensor:
 
 
 def _check_values(x: Tensor, name: str) -> None:
-    low, high = float(x.min()), float(x.max())
+    low, high = x.min().item(), x.max().item()
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"{name} holds NaN or infinity (first: row {int((~x.isfinite()).any(1).nonzero()[0])})")
     if not x.is_floating_point() and max(-low, high) > 2**53:
