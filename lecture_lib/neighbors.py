@@ -5,6 +5,7 @@ of the candidates are then taken from differences in float64; where that does no
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from lecture_lib import candidates, pairwise
 
 SMALL = 2**24  # pairs; for fewer, looking for the best format does not pay
+PART = 2**20  # candidates whose distances are sorted at once
 REALS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
 REALS |= {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 WIDER = {torch.bool: torch.uint8, torch.uint16: torch.int32, torch.uint32: torch.int64}
@@ -97,44 +99,42 @@ def _promising(task: _Task, formats: list, width: int) -> list[pairwise.Format]:
     if m * len(task.x) < SMALL:
         return [fmt for fmt in formats if fmt.dtype != torch.int8]
     sample = torch.arange(0, m, -(-m // 64), device=task.x.device)
-    while len(formats) > 1 and float(_search(task, formats[0], sample, width)[2].double().mean()) < 2 / 3:
-        formats = formats[1:]
-    return formats
+    for i, fmt in enumerate(formats[:-1]):
+        certain = torch.cat([certain for *_, certain in _search(task, fmt, sample, width)])
+        if float(certain.double().mean()) > 2 / 3:
+            return formats[i:]
+    return formats[-1:]
 
 
-def _answer(
-    task: _Task, fmt, left: Tensor, width: int, result: tuple[Tensor, Tensor], first: Tensor | None = None
-) -> Tensor:
+def _answer(task: _Task, fmt, left: Tensor, width: int, result: tuple, first: Tensor | None = None) -> Tensor:
     """Write the answers to the queries `left` into the result; returns the queries whose answer is not certain."""
-    at_once = task.memory // (256 * (task.x.shape[1] + width + (task.k + 1) ** 2))
+    at_once = max(1, task.memory // (256 * (task.x.shape[1] + width + (task.k + 1) ** 2)))
     everything = len(left) == len(task.queries) and first is None
-    open_ = []
-    for rows in [left] if everything else left.split(max(1, at_once)):
-        distances, indices, certain = _search(task, fmt, rows, width, first)
-        if first is not None:
-            distances, indices = _repeated(task, rows, distances, indices, first)
-        for whole, part in zip(result, (distances, indices), strict=True):
-            whole[rows[certain]] = part[certain]
-        open_.append(rows[~certain])
+    open_ = [left[:0]]
+    for queries in [left] if everything else left.split(at_once):
+        for rows, distances, indices, certain in _search(task, fmt, queries, width, first):
+            if first is not None:
+                distances, indices = _repeated(task, rows, distances, indices, first)
+            for whole, part in zip(result, (distances, indices), strict=True):
+                whole[rows[certain]] = part[certain]
+            open_.append(rows[~certain])
     return torch.cat(open_)
 
 
-def _search(task: _Task, fmt, rows: Tensor, width: int, first: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Distances and indices for the queries `rows`, and whether they are certain. With `first`: of different rows."""
+def _search(task: _Task, fmt, rows: Tensor, width: int, first: Tensor | None = None) -> Iterator[tuple[Tensor, ...]]:
+    """Some at a time: rows, distances, indices, and whether they are certain; with `first`, of k + 1 different rows."""
     queries = task.queries if first is None and len(rows) == len(task.queries) else task.queries[rows]
     own = None if task.own is None or first is not None else task.own[rows]
     hidden = None if first is None else first != torch.arange(len(first), device=first.device)
     width, k = min(width, len(task.x) + 1), min(task.k + (first is not None), width)
     keys, radius = candidates.smallest(fmt, task.x, queries, width, own=own, hidden=hidden, memory=task.memory)
-    parts = []
-    for start in range(0, max(1, len(rows)), 2**14):
-        part = slice(start, start + 2**14)
+    rounding = 1 + (task.x.shape[1] + 10) * torch.finfo(torch.float64).eps
+    for start in range(0, len(rows), step := max(1, PART // width)):
+        part = slice(start, start + step)
         found = candidates.read(fmt, keys[part], radius[part])
         distances, indices = _sorted(pairwise.distances(task.x, queries[part], found.indices), found.indices)
-        rounding = (task.x.shape[1] + 10) * torch.finfo(torch.float64).eps
-        certain = found.others.isinf() | (found.others > distances[:, k - 1] * (1 + rounding))
-        parts.append((distances[:, :k], indices[:, :k], certain))
-    return tuple(map(torch.cat, zip(*parts, strict=True)))
+        certain = found.others.isinf() | (found.others > distances[:, k - 1] * rounding)
+        yield rows[part], distances[:, :k], indices[:, :k], certain
 
 
 def _repeated(task: _Task, rows: Tensor, distances: Tensor, indices: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:

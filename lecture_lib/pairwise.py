@@ -38,7 +38,7 @@ class Format(NamedTuple):
 
 
 class Codes(NamedTuple):
-    """Rows in a format, filled up with zeros that are far from everything; norms are ||z||^2 less the slack."""
+    """Rows in a format, filled up with zeros that count as far from everything; norms are ||z||^2 less the slack."""
 
     z: Tensor  # (n, D)
     norms: Tensor  # (n,)

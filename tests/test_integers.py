@@ -26,6 +26,32 @@ def test_a_product_is_that_of_long_integers(shape):
     assert torch.equal(integers._float_product(a, b).long(), expected)
 
 
+def test_a_product_goes_where_it_is_told(monkeypatch):
+    a, b = random_bytes(40, 784), random_bytes(33, 784).T
+    for _ in range(2):
+        out = torch.empty(40, 33, dtype=torch.int32)
+        assert integers.product(a, b, out=out) is out
+        assert torch.equal(out.long(), a.long() @ b.long())
+        monkeypatch.setattr(integers, "_has_exact_product", lambda device: False)
+
+
+def test_automatic_casts_do_not_reach_the_product():
+    a = random_bytes(64, 2048)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(integers._float_product(a, a.T).long(), a.long() @ a.T.long())
+
+
+def test_the_product_is_quick_where_it_is_exact_and_takes_no_longer_than_floats(monkeypatch):
+    cpu = torch.device("cpu")
+    integers._gain.cache_clear()
+    gain = integers._gain(cpu)
+    assert 0.001 < gain < 1000 and integers.is_quick(cpu) == (integers._has_exact_product(cpu) and gain >= 1)
+    for exact, factor, quick in [(True, 4.0, True), (True, 0.5, False), (False, 4.0, False)]:
+        monkeypatch.setattr(integers, "_has_exact_product", lambda device, exact=exact: exact)
+        monkeypatch.setattr(integers, "_gain", lambda device, factor=factor: factor)
+        assert integers.is_quick(cpu) == quick
+
+
 def test_the_largest_sum_that_is_allowed_does_not_overflow():
     a = torch.full((32, integers.MAX_TERMS), -128, dtype=torch.int8)
     assert (integers.product(a, a.T) == 2**14 * integers.MAX_TERMS).all()
