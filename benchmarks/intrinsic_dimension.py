@@ -159,7 +159,7 @@ def verdicts(table: list[dict]) -> None:
 
 def coverage(options: argparse.Namespace) -> None:
     """Shares of 1,000 draws in which the 95 % interval holds d, and what independent ratios would give."""
-    generator = np.random.default_rng(0)
+    generator, reached = np.random.default_rng(0), []
     print(
         f"{options.draws} draws of {options.points} points of a flat torus: share of intervals that hold d, in per cent"
     )
