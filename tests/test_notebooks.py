@@ -26,6 +26,7 @@ EXEMPT: dict[str, set[str]] = {
     "notebooks/04_gaussian_kl": {"divergence-explorer"},
     "notebooks/06_vae_on_mnist": {"explorer"},
     "notebooks/08_pca": {"components-explorer"},
+    "notebooks/09_intrinsic_dimension": {"dimension-explorer"},
 }
 NOT_COMPARED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
 LONGEST_CELL = 15
