@@ -164,8 +164,8 @@ def test_the_fit_by_distance_has_no_bias_and_the_fit_by_rank_one_that_depends_on
 
 
 def test_the_error_of_the_fit_through_the_origin_is_that_of_its_exponential_parts():
-    """log mu_(i) = 1/d sum_(l <= i) Z_l / (n + 1 - l), Z_l ~ Exp(1): the slope, derived by each Z_l."""
-    n, d, left = 20, 3.0, 21 - torch.arange(1, 21).double()
+    """log mu_(i) = 1/d sum_(l <= i) Z_l / (n + 1 - l), Z_l ~ Exp(1), n = 20: the slope, derived by each Z_l."""
+    d, left = 3.0, 21 - torch.arange(1, 21).double()
     y = -(left / 21).log()
     z = (y.diff(prepend=torch.zeros(1).double()) * left).requires_grad_()
     x = (z / left).cumsum(0)[:18] / d  # a tenth is discarded
