@@ -38,6 +38,7 @@ POINTS = {
     "a grid": (randn(70, 80) * 2).round() / 4,
     "tiny": 1e-30 * randn(70, 80),
     "one far, the others tiny": torch.cat([1e-25 * randn(69, 80), torch.ones(1, 80).double()]),
+    "so tiny that squares vanish": torch.cat([1e-22 * randn(68, 80), torch.ones(1, 80), -torch.ones(1, 80)]).double(),
 }
 
 
@@ -157,8 +158,9 @@ class TestEqualRows:
         x = torch.tensor([[1.0, 0.0], [2.0, 1.0], [1.0, -0.0], [2.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
         assert pairwise.first_equal(x).tolist() == [0, 1, 0, 1, 4, 0]
 
-    def test_among_many(self):
-        x = torch.randint(0, 3, (3000, 4), generator=torch.Generator().manual_seed(0)) / 7
+    @pytest.mark.parametrize("step", [1.0, 0.1, 2.0**40])
+    def test_among_many(self, step):
+        x = torch.randint(0, 3, (3000, 6), generator=torch.Generator().manual_seed(0)) * step
         seen = {}
         expected = [seen.setdefault(tuple(row), i) for i, row in enumerate(x.tolist())]
         assert pairwise.first_equal(x).tolist() == expected
