@@ -81,16 +81,16 @@ class _Search:
 
     def _meet(self, r: int, rows, queries: slice, codes, own: Tensor | None, hidden: Tensor | None) -> None:
         """Rows from r on, and queries: both by their codes, which may be filled up beyond their end."""
-        orders = pairwise.orders(rows, codes, self.scratch[: len(rows.z) * len(codes.z)])  # (rows, queries)
+        orders = pairwise.orders(codes, rows, self.scratch[: len(codes.z) * len(rows.z)])  # (queries, rows)
         if own is not None:
             place = own[queries] - r
-            inside = ((place >= 0) & (place < len(orders))).nonzero().squeeze(1)
-            orders[place[inside], inside] = self.fmt.far
+            inside = ((place >= 0) & (place < len(rows.z))).nonzero().squeeze(1)
+            orders[inside, place[inside]] = self.fmt.far
         if hidden is not None:
-            orders[: len(hidden) - r][hidden[r : r + len(orders)]] = self.fmt.far
-        self._choose(orders[:, : queries.stop - queries.start], 0, queries, r)
+            orders[:, : len(hidden) - r].masked_fill_(hidden[r : r + len(rows.z)], self.fmt.far)
+        self._choose(orders[: queries.stop - queries.start], 1, queries, r)
         if self.mutual and r != queries.start:
-            self._choose(orders, 1, slice(r, r + len(orders)), queries.start)
+            self._choose(orders, 0, slice(r, r + len(rows.z)), queries.start)
 
     def _choose(self, orders: Tensor, dim: int, queries: slice, first: int) -> None:
         """Keep what is nearer than the last candidate; the rows lie along `dim`, `first` is the index of the first.
@@ -99,7 +99,7 @@ class _Search:
         """
         keys, width = self.keys[queries], self.keys.shape[1]
         last = ((keys[:, -1] >> 32) - 1).clamp(max=self.fmt.far - 1).to(torch.int32).unsqueeze(1)
-        size = TILE if first or dim else _power_of_two(len(orders) // (4 * width))  # at first, most tiles hold some
+        size = TILE if first else _power_of_two(orders.shape[dim] // (4 * width))  # at first, most tiles hold some
         tiles = orders.unflatten(dim, (-1, size))
         minima = tiles.amin(1) if dim == 0 else tiles.amin(2)
         minima = minima.mT.contiguous() if dim == 0 else minima  # (queries, tiles)
