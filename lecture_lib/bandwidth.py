@@ -16,10 +16,10 @@ PRECISION = 1e-3  # of the logarithm of the bandwidth
 
 
 def silverman_bandwidth(x: Tensor, *, kernel: str = "gaussian", shape: str = "radial", robust: bool = False) -> Tensor:
-    """h_j = s_j (4 / ((D + 2) N))^(1 / (D + 4)), (N, D) -> (D,) float64: best for normal data. Eq. (10.30).
+    """h_j = s_j (4 / ((D + 2) N))^(1 / (D + 4)), (N, D) -> (D,) float64: best for normal data. Eq. (10.25).
 
     s_j is the standard deviation (N - 1) or, `robust`, the smaller of it and the interquartile range / 1.349, which
-    outliers and several modes do not widen. Other kernels get as much smoothing, Eq. (10.31). Raises ValueError where a
+    outliers and several modes do not widen. Other kernels get as much smoothing, Eq. (10.27). Raises ValueError where a
     column does not vary, since then no width fits (Silverman 1986, section 4.3).
     """
     kernels.check(kernel, shape)
@@ -42,8 +42,8 @@ def leave_one_out_bandwidth(
 ) -> Tensor:
     """The best c h_j, h_j = `silverman_bandwidth` (robust), when each observation is left out in turn, (N, D) -> (D,).
 
-    "likelihood": the largest sum_i log p_-i(x_i), Eq. (10.33), which aims at the least KL(p || p_hat); heavy tails make
-    it too wide. "squares", Gaussian only: the least integral of p_hat^2 - 2/N sum_i p_-i(x_i), Eq. (10.34), which aims
+    "likelihood": the largest sum_i log p_-i(x_i), Eq. (10.29), which aims at the least KL(p || p_hat); heavy tails make
+    it too wide. "squares", Gaussian only: the least integral of p_hat^2 - 2/N sum_i p_-i(x_i), Eq. (10.31), which aims
     at the least integrated squared error. Chance moves both by about N^(-1/10) of the bandwidth (Hall & Marron 1987).
     Raises ValueError where every row is repeated, which no bandwidth is small enough for, or a column does not vary.
     """

@@ -20,7 +20,7 @@ RULES = {"silverman": silverman_bandwidth, "scott": scott_bandwidth, "leave-one-
 
 
 class KernelDensity:
-    """p(x) = 1/(N h^D) sum_i K((x - x_i) / h), after `fit`. Eq. (10.20). With h_j for each column, h^D: their product.
+    """p(x) = 1/(N h^D) sum_i K((x - x_i) / h), after `fit`. Eq. (10.13). With h_j for each column, h^D: their product.
 
     bandwidth: h, a number or one for each column (D,), or a rule: "silverman", "scott" or "leave-one-out". kernel: a
     name in `kernels.NAMES`; those but "gaussian" end at distance h. shape: "radial" or "product", see `kernels`. Exact,
@@ -46,7 +46,7 @@ class KernelDensity:
         return (self._log_sums((x.double() - self.center_) / self.bandwidth_) - math.log(len(self.x_))).to(x.dtype)
 
     def leave_one_out(self) -> Tensor:
-        """log p_-i(x_i), of each fitted point from all the others, (N,). Eq. (10.32)."""
+        """log p_-i(x_i), of each fitted point from all the others, (N,). Eq. (10.28)."""
         observations.require_fit(self)
         if len(self.x_) < 2:
             raise ValueError("x has one row, and none is left when it is left out; fit two at least")
@@ -54,7 +54,7 @@ class KernelDensity:
         return (sums - math.log(len(self.x_) - 1)).to(self.x_.dtype)
 
     def relative_error(self, x: Tensor) -> Tensor:
-        """sqrt(R / (N h^D p)), R the kernel's roughness: the error as a share of p(x), (M, D) -> (M,). Eq. (10.21).
+        """sqrt(R / (N h^D p)), R the kernel's roughness: the error as a share of p(x), (M, D) -> (M,). Eq. (10.20).
 
         inf where p is zero. To first order: where p varies little over the kernel, and bias not counted.
         """
@@ -85,7 +85,7 @@ class KernelDensity:
 
 
 class KNeighborsDensity:
-    """p(x) = k / (N omega_D r_k^D), r_k the distance from x to its k-th nearest observation, after `fit`. Eq. (10.24).
+    """p(x) = k / (N omega_D r_k^D), r_k the distance from x to its k-th nearest observation, after `fit`. Eq. (10.32).
 
     Its integral is infinite, as it falls like r^-D far away: it serves to compare places, not to draw from.
     """
@@ -117,7 +117,7 @@ class KNeighborsDensity:
         return self._log_density(distances[:, -1], len(self.x_) - 1).to(self.x_.dtype)
 
     def relative_error(self, x: Tensor) -> Tensor:
-        """1 / sqrt(k), the error of p(x) as a share of it, the same everywhere, (M, D) -> (M,). Eq. (10.25)."""
+        """1 / sqrt(k), the error of p(x) as a share of it, the same everywhere, (M, D) -> (M,). Eq. (10.35)."""
         observations.require_fit(self)
         x = observations.queries(x, self.x_)
         return x.new_full((len(x),), self.k**-0.5)

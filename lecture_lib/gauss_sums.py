@@ -10,6 +10,7 @@ matrix product gives the coefficients of each box of queries, and a query is a p
 positive and each box is off by a share of its own sum, so the error is one of the result: below 1e-13 of it.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -70,6 +71,7 @@ def _place(u: Tensor, low: float) -> tuple[Tensor, Tensor]:
     return box.long(), (u - low) - (box + 0.5) * WIDTH
 
 
+@functools.lru_cache(maxsize=8)
 def _transfer(reach: int) -> np.ndarray:
     """From moments k of the boxes at -reach ... reach to coefficients p, ((2 reach + 1) ORDER, ORDER)."""
     factorial = np.array([math.factorial(k) for k in range(ORDER)], dtype=float)

@@ -53,7 +53,7 @@ class HistogramDensity:
         return result.to(x.dtype)
 
     def relative_error(self, x: Tensor) -> Tensor:
-        """1 / sqrt(n_j), the counting error as a share of p(x), (M, D) -> (M,); inf in empty cells. Eq. (10.4)."""
+        """1 / sqrt(n_j), the counting error as a share of p(x), (M, D) -> (M,); inf in empty cells. Eq. (10.6)."""
         observations.require_fit(self)
         x = observations.queries(x, self.x_)
         return self._counts(x)[1].double().rsqrt().to(x.dtype)
@@ -147,7 +147,7 @@ def _axis(column: Tensor, bins, span: tuple[float, float], dim: int):
 def n_bins(x: Tensor, rule: str, dim: int = 1, span: tuple[float, float] | None = None) -> int:
     """How many uniform bins a rule takes for the numbers x (N,), one of `dim` columns, over `span` or what they span.
 
-    "sturges": log2 N + 1, as if counts were binomial coefficients. "scott": width 3.49 s N^(-1/(D + 2)), Eq. (10.9).
+    "sturges": log2 N + 1, as if counts were binomial coefficients. "scott": width 3.49 s N^(-1/(D + 2)), Eq. (10.11).
     "freedman-diaconis": twice the interquartile range in the place of 3.49 s, which outliers do not widen.
     "leave-one-out": the least of `leave_one_out_risk` of 1 to MOST_TRIED bins, of this column by itself.
     """
@@ -168,7 +168,7 @@ def n_bins(x: Tensor, rule: str, dim: int = 1, span: tuple[float, float] | None 
 
 
 def leave_one_out_risk(x: Tensor, bins: int, span: tuple[float, float]) -> float:
-    """An unbiased estimate of the integrated squared error less the integral of p^2 (Rudemo 1982). Eq. (10.10)."""
+    """An unbiased estimate of the integrated squared error less the integral of p^2 (Rudemo 1982). Eq. (10.12)."""
     axis, n = _Uniform(*span, bins), len(x)
     counts = axis.index(x)
     shares = torch.bincount(counts[counts >= 0], minlength=bins).double() / n

@@ -16,7 +16,8 @@ ROOT = math.log2(math.e) ** 0.5  # coordinates times this: exp(-r^2 / 2) becomes
 SAFE = 1e5  # squared distance from the center up to which the product keeps ten digits of the density and more
 SMALL = 2.0**-900  # a smaller sum may have lost terms to underflow
 ROWS, COLUMNS = 256, 1024  # of a tile, which then stays in the processor's cache; a GPU takes larger ones
-FEW = 2**20  # pairs; for fewer, a series does not pay
+TAIL = 16  # queries
+FEW = 2**17  # pairs; for fewer, a series does not pay
 
 
 def log_sums(x: Tensor, q: Tensor, kernel: str, shape: str = "radial", *, own: bool = False, memory: int) -> Tensor:
@@ -40,7 +41,21 @@ def _on_a_line(x: Tensor, q: Tensor, own: bool, tile) -> Tensor:
     sums = torch.where(sums > 1.01, sums - 1, math.nan) if own else sums
     left = sums.isnan().nonzero()[:, 0]
     result = sums.log()
-    result[left] = _far(x, q[left], left if own else None, tile)
+    if len(left):
+        result[left] = _far(x, q[left], left, tile) if own else _tails(x, q[left], tile)
+    return result
+
+
+def _tails(x: Tensor, q: Tensor, tile) -> Tensor:
+    """On a line, what is much further away than the nearest point adds less than a digit: a few queries at a time."""
+    along, (places, order), result = x[:, 0].sort().values, q[:, 0].sort(), q.new_empty(len(q))
+    right = torch.searchsorted(along, places)
+    gaps = [(places - along[i.clamp(0, len(x) - 1)]).abs() for i in (right - 1, right)]
+    reach = (torch.minimum(*gaps) ** 2 + 2 * (math.log(len(x)) + 37)).sqrt() * (1 + 1e-9)
+    for part in torch.arange(len(q), device=q.device).split(TAIL):
+        ends = torch.stack([(places - reach)[part].min(), (places + reach)[part].max()])
+        start, stop = torch.searchsorted(along, ends).tolist()
+        result[order[part]] = _far(along[start:stop, None], places[part, None], None, tile)
     return result
 
 

@@ -29,7 +29,7 @@ def check(kernel: str, shape: str = "radial") -> None:
 
 
 def profile(r: Tensor, kernel: str) -> Tensor:
-    """k(r) for distances r >= 0, shapes (...) -> (...), not normalized: k(0) = 1. Eqs. (10.12) to (10.18)."""
+    """k(r) for distances r >= 0, shapes (...) -> (...), not normalized: k(0) = 1. Eq. (10.14)."""
     if kernel == "gaussian":
         return (-0.5 * r**2).exp()
     if kernel == "cosine":
@@ -39,7 +39,7 @@ def profile(r: Tensor, kernel: str) -> Tensor:
 
 
 def log_norm(kernel: str, dim: int, shape: str = "radial") -> float:
-    """log Z, the logarithm of the integral of the profile over R^dim. Eq. (10.19)."""
+    """log Z, the logarithm of the integral of the profile over R^dim. Eqs. (10.15) and (10.16)."""
     if shape == "product" or kernel == "gaussian":
         return dim * (math.log(2 * math.pi) / 2 if kernel == "gaussian" else log_norm(kernel, 1))
     surface = math.log(dim) + float(neighbors.log_unit_ball_volume(dim))
@@ -67,7 +67,7 @@ def roughness(kernel: str, dim: int = 1, shape: str = "radial") -> float:
 def equivalent(kernel: str, dim: int = 1, shape: str = "radial") -> float:
     """How many times the bandwidth of a Gaussian gives as much smoothing with this kernel: the same best trade-off.
 
-    The ratio of (R / variance^2)^(1 / (D + 4)); Marron & Nolan 1988, canonical kernels. Eq. (10.31).
+    The ratio of (R / variance^2)^(1 / (D + 4)); Marron & Nolan 1988, canonical kernels. Eq. (10.27).
     """
     own, gauss = (roughness(k, dim, shape) / variance(k, dim, shape) ** 2 for k in (kernel, "gaussian"))
     return (own / gauss) ** (1 / (dim + 4))

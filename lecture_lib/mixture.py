@@ -20,7 +20,7 @@ SMALLEST = 1e-140  # spread of a column
 
 
 class GaussianMixture:
-    """A mixture of n_components Gaussians, after `fit`; the estimator of Eq. (10.37).
+    """A mixture of n_components Gaussians, after `fit`; the estimator of Eq. (10.36).
 
     covariance: "full", "diagonal" or "spherical". floor: no variance, along any direction, may fall below this share of
     the data's own (of each column, the smaller of variance and (interquartile range / 1.349)^2): it keeps components
@@ -61,7 +61,7 @@ class GaussianMixture:
         return torch.cat(parts).to(x.dtype)
 
     def responsibilities(self, x: Tensor) -> Tensor:
-        """p(k | x), the shares of the components in p(x), (M, D) -> (M, K). Eq. (10.44)."""
+        """p(k | x), the shares of the components in p(x), (M, D) -> (M, K). Eq. (10.41)."""
         observations.require_fit(self)
         x = observations.queries(x, self.x_)
         parts = [e_step(log_joint(part.double(), *self._parameters()))[1] for part in self._blocks(x)]
@@ -83,17 +83,17 @@ class GaussianMixture:
         return (self.means_[which] + moved).to(self.x_.dtype)
 
     def n_parameters(self) -> int:
-        """Free parameters: K - 1 weights, K D means, and K D (D + 1) / 2, K D or K (co)variances. Eq. (10.54)."""
+        """Free parameters: K - 1 weights, K D means, and K D (D + 1) / 2, K D or K (co)variances. Eq. (10.52)."""
         observations.require_fit(self)
         k, dim = self.means_.shape
         return k - 1 + k * dim + k * {"full": dim * (dim + 1) // 2, "diagonal": dim, "spherical": 1}[self.covariance]
 
     def bic(self, x: Tensor) -> float:
-        """-2 sum log p(x) + parameters log N: the smaller the better, of models of the same x. Eq. (10.55)."""
+        """-2 sum log p(x) + parameters log N: the smaller the better, of models of the same x. Eq. (10.53)."""
         return -2 * float(self.score_samples(x).double().sum()) + self.n_parameters() * math.log(len(x))
 
     def aic(self, x: Tensor) -> float:
-        """-2 sum log p(x) + 2 parameters. Eq. (10.56)."""
+        """-2 sum log p(x) + 2 parameters. Eq. (10.54)."""
         return -2 * float(self.score_samples(x).double().sum()) + 2 * self.n_parameters()
 
     def _blocks(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -32,7 +32,7 @@ def log_joint(x: Tensor, weights: Tensor, means: Tensor, covariances: Tensor) ->
 
 
 def e_step(log_joint: Tensor) -> tuple[Tensor, Tensor]:
-    """log p(x) (N,) and the responsibilities r_k = p(k | x), (N, K), from log p(x, k), (N, K). Eq. (10.44).
+    """log p(x) (N,) and the responsibilities r_k = p(k | x), (N, K), from log p(x, k), (N, K). Eq. (10.41).
 
     This q(k) = r_k makes the evidence lower bound equal to log p(x). Shares are equal where all of a row is -inf.
     """
@@ -40,7 +40,7 @@ def e_step(log_joint: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def m_step(x: Tensor, responsibilities: Tensor, covariance: str = "full") -> tuple[Tensor, Tensor, Tensor]:
-    """Weights, means and covariances that maximize the bound, x (N, D), (N, K). Eqs. (10.47) to (10.49).
+    """Weights, means and covariances that maximize the bound, x (N, D), (N, K). Eqs. (10.46) to (10.48).
 
     A component without any share has weight 0, and mean and covariance of all observations, as any would do.
     """
@@ -133,7 +133,7 @@ def maximize(sums: Sums, before: Mixture, floor: float) -> tuple[Mixture, Tensor
 def floored(covariances: Tensor, floor: float) -> tuple[Tensor, Tensor]:
     """Covariances with no eigenvalue below `floor`, and whether one had to be raised, (K,).
 
-    Raising them to the floor maximizes -1/2 (log |Sigma| + tr(Sigma^-1 C)) under this condition. Eq. (10.53).
+    Raising them to the floor maximizes -1/2 (log |Sigma| + tr(Sigma^-1 C)) under this condition. Eq. (10.51).
     """
     if covariances.ndim < 3:
         low = covariances < floor

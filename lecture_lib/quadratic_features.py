@@ -51,7 +51,7 @@ def features(x: Tensor, full: bool) -> Tensor:
 
 
 def coefficients(mixture: Mixture) -> Tensor:
-    """c (K, F) with c phi(x) = log [pi_k N(x; mu_k, Sigma_k)]. Eq. (10.51)."""
+    """c (K, F) with c phi(x) = log [pi_k N(x; mu_k, Sigma_k)]. Eq. (10.50)."""
     weights, means, covariances = mixture
     dim = means.shape[1]
     precision, log_det = inverse(covariances, dim)

@@ -17,8 +17,9 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 # Top to bottom. A module imports from lower rows only; within a row, only the pairs named below.
 ROWS = [
     "grading",
-    "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets conditional_widgets slides",
-    "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots",
+    "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets "
+    "density_widgets conditional_widgets slides",
+    "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution conditional reading",
     "intrinsic_dimension danco density histogram bandwidth mixture mixture_steps",
@@ -52,10 +53,12 @@ WITHIN_A_ROW = {
     ("gaussian_widgets", "widgets"),
     ("dimension_widgets", "widgets"),
     ("pca_widgets", "widgets"),
+    ("density_widgets", "widgets"),
     ("conditional_widgets", "widgets"),
     ("gaussian_plots", "plots"),
     ("dimension_plots", "plots"),
     ("pca_plots", "plots"),
+    ("density_plots", "plots"),
     ("convolution_plots", "plots"),
 }
 DISPLAY = {"matplotlib", "IPython", "ipywidgets"}

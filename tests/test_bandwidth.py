@@ -80,14 +80,14 @@ def draw(shares, means, sigmas, n, generator):
 
 @pytest.mark.parametrize("name", MIXTURES)
 def test_least_squares_leaving_one_out_finds_the_minimizer_of_the_exact_risk(name):
-    """Each choice scatters by N^(-1/10) of itself; the median of 40 is within 10 per cent of the exact minimizer."""
+    """Each choice scatters by N^(-1/10) of itself; the median of 25 is within 10 per cent of the exact minimizer."""
     n, generator = 1000, torch.Generator().manual_seed(0)
     best = optimize.minimize_scalar(
         lambda h: exact_risk(h, n, *MIXTURES[name]), bounds=(0.01, 2), options={"xatol": 1e-6}
     )
     found = [
         float(bandwidth.leave_one_out_bandwidth(draw(*MIXTURES[name], n, generator), criterion="squares"))
-        for _ in range(40)
+        for _ in range(25)
     ]
     assert np.median(found) == pytest.approx(best.x, rel=0.1)
 
@@ -108,7 +108,7 @@ def test_likelihood_leaving_one_out_finds_the_minimizer_of_the_divergence(name):
     n, generator = 1000, torch.Generator().manual_seed(1)
     shares, means, sigmas = MIXTURES[name]
     density_of = lambda t: sum(w * stats.norm.pdf(t, m, s) for w, m, s in zip(shares, means, sigmas, strict=True))  # noqa: E731
-    samples = [draw(shares, means, sigmas, n, generator) for _ in range(30)]
+    samples = [draw(shares, means, sigmas, n, generator) for _ in range(25)]
     start = float(bandwidth.silverman_bandwidth(samples[0], robust=True))
     best = optimize.minimize_scalar(
         lambda h: divergence(h, samples, density_of), bounds=(0.3 * start, 3 * start), options={"xatol": 0.003 * start}
