@@ -34,6 +34,7 @@ def thin(generator: torch.Generator) -> SimpleNamespace:
 
 
 def counted(v: SimpleNamespace, width: Tensor) -> SimpleNamespace:
+    """The cell with its width, all counts and the probability of each."""
     v.width, v.n = width, torch.arange(int(v.N) + 1).double()
     v.shares = Binomial(int(v.N), v.P).log_prob(v.n).exp()
     return v
@@ -62,14 +63,17 @@ def table(generator: torch.Generator) -> SimpleNamespace:
 
 
 def mean(v, values: Tensor) -> Tensor:
+    """The mean of values that come with probabilities."""
     return (v.shares * values).sum(-1, keepdim=True)
 
 
 def variance(v, values: Tensor) -> Tensor:
+    """Their variance."""
     return mean(v, (values - mean(v, values)) ** 2)
 
 
 def linear(v, x: Tensor) -> Tensor:
+    """The density in the cell."""
     return v.mean + v.s * (x - v.c)
 
 

@@ -31,6 +31,7 @@ def joint(v) -> Tensor:
 
 
 def log_evidence(v) -> Tensor:
+    """log p(x), (1,)."""
     return joint(v).sum(0, keepdim=True).log()
 
 

@@ -33,6 +33,7 @@ def over_volumes(v, f) -> Tensor:
 
 
 def mean(v) -> Tensor:
+    """E[p_hat]."""
     return over_volumes(v, lambda V: v.k / (v.N * V))
 
 

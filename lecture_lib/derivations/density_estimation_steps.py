@@ -57,17 +57,20 @@ def q_function(v, mu: Tensor, precision: Tensor) -> Tensor:
 
 
 def by_mean(v) -> Tensor:
+    """The derivative of Q by mu."""
     mu = v.mu.clone().requires_grad_()
     return torch.autograd.grad(q_function(v, mu, torch.linalg.inv(v.cov)), mu)[0]
 
 
 def by_precision(v) -> Tensor:
+    """The derivative of Q by the inverse covariance."""
     precision = torch.linalg.inv(v.cov).requires_grad_()
     symmetric = (precision + precision.mT) / 2
     return torch.autograd.grad(q_function(v, v.mu, symmetric), precision)[0]
 
 
 def by_share(v) -> Tensor:
+    """The derivative of Q by pi."""
     u = SimpleNamespace(**vars(v) | {"pi": v.pi.clone().requires_grad_()})
     return torch.autograd.grad(q_function(u, v.mu, torch.linalg.inv(v.cov)), u.pi)[0]
 
@@ -78,6 +81,7 @@ def on_line(v, mu: Tensor, variance: Tensor) -> Tensor:
 
 
 def best_mean(v) -> Tensor:
+    """The right side of Eq. (10.46)."""
     return (v.r * v.x).sum(0, keepdim=True) / v.n
 
 
@@ -87,6 +91,7 @@ def by_weight(v, pi: Tensor) -> Tensor:
 
 
 def log_likelihood(v, pi, mu, sigma) -> Tensor:
+    """log L of points on the line, (1,)."""
     return MixtureSameFamily(Categorical(pi), Normal(mu, sigma)).log_prob(v.x).sum(0, keepdim=True)
 
 
