@@ -4,18 +4,20 @@ No code of the sender's choosing runs. What is not plain goes to a hook: `resolv
 """
 
 import collections
+import datetime
 import decimal
 import fractions
 import keyword
 import math
+import pathlib
 import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from lecture_lib.grading.encoding import ARRAY, DEEPEST, DTYPES, LARGEST_INT, MOST_NODES, NUMBER
+from lecture_lib.grading.encoding import ARRAY, DEEPEST, DTYPES, LARGEST_INT, MOST_NODES, NUMBER, TIMES
 from lecture_lib.grading.wire import WireError
 
-MOST_NAMED = 100  # kinds of named tuples in a message, and fields of each
+MOST_NAMED = 1000  # kinds of named tuples, and fields of each
 MOST_ALIKE = 100  # keys of a set or dictionary that share a hash: with more it is slow to build
 
 
@@ -30,7 +32,10 @@ class Decoding:
     resolve: object
     mark: object = lambda tensor, node: tensor
     nodes: int = 0
-    named: dict = field(default_factory=dict)
+    named: dict = field(default_factory=dict)  # classes of named tuples, which may be those of earlier messages
+    given: dict = field(default_factory=dict)  # classes of which objects may be made, by name
+    objects: list = field(default_factory=list)  # what is written beside the value
+    hold: object = lambda number, thing: thing  # is told of containers that both sides have, and gives the one that is meant
 
 
 def decode(node, come: Decoding, depth: int = 0):
@@ -47,7 +52,7 @@ def decode(node, come: Decoding, depth: int = 0):
     try:
         reader = READERS.get(node["t"])
         return reader(node, come, depth) if reader else come.resolve(node)
-    except (KeyError, TypeError, ValueError, OverflowError, ArithmeticError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RuntimeError) as error:
         raise WireError(f"a {node['t'][:50]} that is none ({type(error).__name__})") from None
 
 
@@ -107,6 +112,48 @@ def _array(node, come, depth):
     return array[()] if node["t"] == "scalar" else array
 
 
+def _objects(node, come, depth):
+    import numpy as np
+
+    array = np.empty(len(node["v"]), object)
+    for place, item in enumerate(_items(node, come, depth)):
+        array[place] = item
+    return array.reshape(_shape(node["s"]))
+
+
+def _record(node, come, depth):
+    import numpy as np
+
+    fields = _items(node, come, depth, len(node["n"]))
+    kinds = [(str(name), part.dtype) for name, part in zip(node["n"], fields, strict=True)]
+    array = np.empty(_shape(node["s"]) if math.prod(_shape(node["s"])) == fields[0].size else [-1], kinds)
+    for (name, _), part in zip(kinds, fields, strict=True):
+        array[name] = part
+    return array
+
+
+def _masked(node, come, depth):
+    import numpy as np
+
+    data, mask = _items(node, come, depth, 2)
+    _must(type(data) is np.ndarray and type(mask) is np.ndarray and mask.dtype == bool)
+    return np.ma.MaskedArray(data, mask)
+
+
+def _sparse(node, come, depth):
+    import torch
+
+    indices, values = _items(node, come, depth, 2)
+    return torch.sparse_coo_tensor(indices, values, _shape(node["s"]), check_invariants=True).coalesce()
+
+
+def _device(node, *_):
+    import torch
+
+    _must(node["v"] in ("cpu", "meta"))
+    return torch.device(node["v"])
+
+
 def _tensor(node, come, depth):
     import torch
 
@@ -138,12 +185,41 @@ def _size(node, *_):
 
 
 def _named(node, come, depth):
-    names = (node["n"], *node["f"])
-    if names not in come.named:
-        _must(type(node["f"]) is list and all(map(_is_name, names)))
-        _must(len(names) <= MOST_NAMED and len(come.named) < MOST_NAMED)
-        come.named[names] = collections.namedtuple(node["n"], node["f"])
-    return come.named[names](*_items(node, come, depth))
+    return named(node["n"], node["f"], come.named)(*_items(node, come, depth))
+
+
+def named(name: str, fields: list, known: dict) -> type:
+    """The class of named tuples of these names: the one that is known, or a new one."""
+    names = (name, *fields)
+    if names not in known:
+        _must(type(fields) is list and all(map(_is_name, names)))
+        _must(len(names) <= MOST_NAMED and len(known) < MOST_NAMED)
+        known[names] = collections.namedtuple(name, fields)
+    return known[names]
+
+
+def _graph(node, come, depth):
+    """A value with objects of given classes, which are made empty and then filled, as they may refer to each other."""
+    _must(type(node["o"]) is list and not depth)
+    come.objects = [object.__new__(come.given[kind]) for kind, _ in node["o"]]
+    for thing, (_, state) in zip(come.objects, node["o"], strict=True):
+        for name, value in decode(state, come, 1).items():
+            _must(_is_name(name) and not name.startswith("__"))
+            object.__setattr__(thing, name, value)
+    return decode(node["v"], come, 1)
+
+
+def _held(node, come, depth):
+    thing = decode(node["v"], come, depth)
+    _must(type(node["n"]) is int)
+    return come.hold(node["n"], thing)
+
+
+def _given(node, come, depth):
+    """An object that is written beside, or a tuple or a member of an enumeration of a given class."""
+    if "k" in node:
+        return come.objects[node["k"]]
+    return come.given[node["c"]][node["n"]] if "n" in node else come.given[node["c"]]._make(_items(node, come, depth))
 
 
 def _is_name(name) -> bool:
@@ -163,6 +239,27 @@ def _number(kind):
         return kind(node["v"])
 
     return read
+
+
+def _moment(kind):
+    def read(node, come, depth):
+        *parts, last = _items(node, come, depth)
+        if kind not in (datetime.time, datetime.datetime):
+            return kind(*parts, last)
+        _must(all(type(part) is int for part in parts[:-1]))  # not the form that pickle uses
+        return kind(*parts, fold=last)
+
+    return read
+
+
+def _deque(node, come, depth):
+    _must(node["n"] is None or type(node["n"]) is int)
+    return collections.deque(_items(node, come, depth), node["n"])
+
+
+def _path(node, *_):
+    _must(type(node["v"]) is str)
+    return (pathlib.PurePath if node["pure"] is True else pathlib.Path)(node["v"])
 
 
 def _complex(node, *_):
@@ -195,4 +292,18 @@ READERS = {
     "ndtype": _numpy_dtype,
     "size": _size,
     "named": _named,
+    "graph": _graph,
+    "given": _given,
+    "held": _held,
+    "deque": _deque,
+    "path": _path,
+    "keys": lambda *a: dict.fromkeys(_keys(_items(*a))).keys(),
+    "values": lambda *a: dict(enumerate(_items(*a))).values(),
+    "items": lambda *a: dict(_items(*a)).items(),
+    "objects": _objects,
+    "record": _record,
+    "masked": _masked,
+    "sparse": _sparse,
+    "device": _device,
+    **{kind.__name__: _moment(kind) for kind in TIMES},
 }

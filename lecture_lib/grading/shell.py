@@ -3,6 +3,7 @@
 import io
 import sys
 import traceback
+import warnings
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -39,13 +40,23 @@ class Captured(io.TextIOBase):
         return text
 
 
-def start(output: Captured) -> InteractiveShell:
-    """A fresh shell whose printing goes to `output`; it keeps no history and reads no configuration of anybody."""
+def start(output: Captured, warned: list) -> InteractiveShell:
+    """A fresh shell whose printing goes to `output` and whose warnings are also noted in `warned`.
+
+    It keeps no history and reads no configuration of anybody.
+    """
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.cache_size = 0
     sys.stdout = sys.stderr = output
+    show = warnings.showwarning
+
+    def note(message, category, *more, **options):
+        warned.append((category.__name__, str(message)[:SHOWN]))
+        show(message, category, *more, **options)
+
+    warnings.showwarning = note
     shell = InteractiveShell.instance(config=config)
     shell.enable_gui = lambda gui=None: None  # for %matplotlib: there is no screen
     return shell
@@ -70,6 +81,8 @@ def describe(error: BaseException) -> dict:
     except BaseException:
         text = "(its text cannot be shown)"
     return {
+        "yours": vars(error).get("yours"),
+        "library": [type(error).__module__, type(error).__qualname__],
         "name": type(error).__name__[:100],
         "builtin": kinds[0].__name__ if kinds else "Exception",
         "text": text,

@@ -69,6 +69,10 @@ class Source:
         codes = [other.text for other in self.cells if other.kind == "code"]
         return bindings.bound(cell.text, set().union(*map(bindings.imported, codes))) if cell.kind == "code" else ()
 
+    def all_names(self) -> set[str]:
+        """The names of all cells that students write."""
+        return set().union(*(self.names(cell) for cell in self.cells if cell.role in ("solution", "manual")))
+
     def imports(self, cell: Cell) -> tuple[str, ...]:
         """The import statements that the instructor's code of a cell runs at its top level."""
         return bindings.imports(cell.text) if cell.kind == "code" else ()

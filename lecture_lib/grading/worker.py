@@ -9,11 +9,12 @@ import importlib
 import os
 import random
 import sys
+import warnings
 
 from lecture_lib import checks
-from lecture_lib.grading import limits, shell, watching, wire
-from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, encode
+from lecture_lib.grading import bare, describing, limits, operators, replacing, shell, visitors, watching, wire
+from lecture_lib.grading.decoding import decode
+from lecture_lib.grading.encoding import Encoding, contents, encode
 from lecture_lib.grading.handles import Handles
 
 
@@ -27,10 +28,11 @@ class Worker:
     def __init__(self, reader, writer, hello: dict):
         self.reader, self.writer, self.limit = reader, writer, hello["message"]
         self.pid = os.getpid()
-        self.output = shell.Captured(hello["output"])
-        self.shell = shell.start(self.output)
+        self.output, self.warned = shell.Captured(hello["output"]), []
+        self.shell = shell.start(self.output, self.warned)
         self.handles = Handles(self.call_back)
-        self.seconds = hello["call_seconds"]
+        self.names = replacing.Replacing(self.shell.user_ns)
+        self.seconds, self.named = hello["call_seconds"], frozenset(hello.get("names", ()))
         _seed(hello["seed"])
         checks.enforced = True  # whoever forked us may have switched it off
         checks.forbid(*hello["forbidden"])
@@ -39,49 +41,79 @@ class Worker:
         """Answer requests until the pipe ends, or until the value of a call to the other side returns."""
         while True:
             message, blobs = wire.receive(self.reader, self.limit)
+            come = self.handles.decoding(blobs)
+            self.handles.visitors.lend(message.get("lent", []), message.get("held", []), come)
             if message["op"] == "return":
-                return self.returned(message, blobs)
+                return self.returned(message, come)
             operation = getattr(self, f"do_{message['op']}")
             try:
-                answer, out = operation(message, Decoding(blobs, self.handles.resolve, self.handles.leaf))
+                answer, out = operation(message, come)
             except BaseException as error:
                 self.forked()
-                answer, out = {"error": shell.describe(error)}, None
+                answer, out = self.failed(error)
             self.forked()
-            self.answer(answer, out)
+            self.send(answer, out)
 
-    def answer(self, answer: dict, out: Encoding | None) -> None:
+    def send(self, answer: dict, out: Encoding | None) -> None:
+        """Send an answer or a call, with what else the other side must know."""
         out = out or self.encoding()
         try:
             answer["changed"] = self.handles.changed(out)
+            answer["lent"] = self.handles.visitors.changed(out)
+            answer["held"] = [[number, contents(thing, out)] for number, thing in self.handles.visitors.held.changed()]
         except Exception:
-            answer["changed"] = []
+            answer["changed"] = answer["lent"] = answer["held"] = []
+        if "output" not in answer:
+            answer["printed"] = self.output.take()
+        answer["warned"], self.warned[:] = self.warned[:100], []
         wire.send(self.writer, answer, out.blobs)
+
+    def failed(self, error: BaseException) -> tuple[dict, Encoding]:
+        """What is said of an exception; as far as it goes, with the exception itself."""
+        record, out = shell.describe(error), self.encoding()
+        try:
+            if type(error).__module__ == "__main__" and isinstance(error, Exception):
+                record["value"] = encode(error, out)
+            record["args"] = encode(list(error.args), out)
+        except BaseException:
+            record.pop("value", None)
+            out = self.encoding()
+        return {"error": record}, out
 
     def forked(self) -> None:
         """A child that a cell forked must not go on here as a second worker."""
         if os.getpid() != self.pid:
             os._exit(0)
 
-    def encoding(self) -> Encoding:
-        return Encoding(self.limit, self.handles.export, self.handles.mark)
+    def encoding(self, mark=None, hold=None) -> Encoding:
+        mark, given = mark or self.handles.mark, self.handles.given
+        plain = lambda value: None if type(value) in given else bare.plain(value, self.named)  # noqa: E731
+        return Encoding(self.limit, self.handles.export, mark, hold=hold, given=given, plain=plain)
 
     def result(self, value) -> tuple[dict, Encoding]:
-        out = self.encoding()
+        out = self.encoding(hold=self.handles.visitors.hold)
         with watching.limited(self.seconds):
             try:
                 return {"value": encode(value, out)}, out
             except wire.WireError as error:
                 raise Unsendable(str(error)) from None
 
+    def do_begin(self, message, come):
+        self.handles.visitors.forget()
+        return {}, None
+
     def do_run(self, message, come):
+        self.names.replace([])
         error = shell.run(self.shell, message["text"], message["seconds"])
-        answer = {"error": shell.describe(error)} if error is not None else {}
+        answer, out = self.failed(error) if error is not None else ({}, None)
         sys.stdout = sys.stderr = self.output
-        return answer | {"output": self.output.take()}, None
+        found = {name: self.shell.user_ns.get(name) for name in message["given"]}
+        self.handles.given |= {kind: name for name, kind in found.items() if isinstance(kind, type)}
+        return answer | {"output": self.output.take()}, out
 
     def do_look(self, message, come):
         """The values of names; those that are not defined are left out."""
+        self.names.replace([])
         out, found = self.encoding(), {}
         for name in message["names"]:
             if name in self.shell.user_ns:
@@ -91,15 +123,25 @@ class Worker:
                     found[name], out.nodes = {"t": "bad", "v": str(error)}, 0
         return {"values": found}, out
 
+    def do_describe(self, message, come):
+        kind = self.handles.things[message["o"]]
+        return {"class": describing.kind(kind, self.handles.number, self.handles.given)}, None
+
     def do_call(self, message, come):
         if "rng" in message:
             _restore(decode(message["rng"], come))
-        function = self.handles.things[message["o"]]
+        thing, method, name = self.handles.things[message["o"]], message["method"], message["attribute"]
         args, kwargs = decode(message["args"], come), decode(message["kwargs"], come)
+        self.names.replace([[*place, decode(node, come)] for *place, node in message["patched"]])
         before = self.handles.snapshot(args, kwargs)  # of copies: the originals are out of reach
-        with watching.limited(self.seconds):
-            value = _special(function, message["method"], args) if message.get("method") else function(*args, **kwargs)
+        with watching.limited(self.seconds), warnings.catch_warnings():
+            if method:
+                value = operators.ALL[method](thing, *args)
+            else:
+                value = (getattr(thing, name) if name else thing)(*args, **kwargs)
         answer, out = self.result(value)
+        answer["argument"] = next((place for place, one in enumerate(args) if one is value), None)
+        answer["kept"] = self.handles.visitors.keep(args, kwargs)
         if before is not None and self.handles.snapshot(args, kwargs) != before:
             answer["mutated"] = encode([args, kwargs], out)
         return answer, out
@@ -107,11 +149,19 @@ class Worker:
     def do_get(self, message, come):
         with watching.limited(self.seconds):
             value = getattr(self.handles.things[message["o"]], message["name"])
+            value = dict(value) if message["name"] == "__dict__" else value
         return self.result(value)
 
     def do_set(self, message, come):
-        setattr(self.handles.things[message["o"]], message["name"], decode(message["value"], come))
+        value = [decode(node, come) for node in message["value"]]
+        (setattr if value else delattr)(self.handles.things[message["o"]], message["name"], *value)
         return {}, None
+
+    def do_derive(self, message, come):
+        """Make a class whose methods are the other side's."""
+        above = tuple(self.handles.things[number] for number in message["above"])
+        space = {name: decode(node, come) for name, node in message["space"]}
+        return {"number": self.handles.number(type(above[0])(message["name"], above, space))}, None
 
     def do_push(self, message, come):
         self.handles.overwrite(message["tensors"], come)
@@ -120,23 +170,30 @@ class Worker:
     def do_backward(self, message, come):
         with watching.limited(self.seconds):
             grads = decode(message["grads"], come)
-            return self.result(self.handles.backward(message["roots"], grads, message["inputs"]))
+            return self.result(self.handles.backward(message["root"], grads, message["inputs"], message["again"]))
 
-    def call_back(self, number: int, args, kwargs):
-        """Call a function of the other side, by its number; gives its value or raises what it raised."""
-        out = self.encoding()
-        message = {"callback": number, "args": encode(args, out), "kwargs": encode(kwargs, out)}
-        wire.send(self.writer, message, out.blobs)
-        return self.serve()
+    def call_back(self, number: int, what: str | None, args, kwargs):
+        """Do something with a thing of the other side, by its number; gives the value or raises what it raised."""
+        inputs = []
 
-    def returned(self, message, blobs):
+        def mark(tensor, node, out):
+            inputs.extend([tensor] if tensor.requires_grad else [])
+            return self.handles.mark(tensor, node, out)
+
+        out = self.encoding(mark)
+        message = {"callback": number, "what": what, "args": encode(list(args), out)}
+        message["kwargs"] = {"t": "dict", "v": [[key, encode(value, out)] for key, value in kwargs.items()]}
+        self.send(message, out)
+        outer, self.handles.visitors.inputs = self.handles.visitors.inputs, inputs
+        try:
+            return self.serve()
+        finally:
+            self.handles.visitors.inputs = outer
+
+    def returned(self, message, come):
         if "error" in message:
-            raise RuntimeError(message["error"])
-        return decode(message["value"], Decoding(blobs, self.handles.resolve, self.handles.leaf))
-
-
-def _special(thing, method: str, args):
-    return getattr(type(thing), method)(thing, *args)
+            raise visitors.error(message["error"])
+        return decode(message["value"], come)
 
 
 def _seed(seed: int) -> None:
