@@ -18,6 +18,8 @@ from lecture_lib.grading import grade, jury, results, single
 FAKE = """
 import json, os, pathlib, subprocess, sys, time
 request = json.loads(sys.stdin.readline())
+if request.get("learn"):
+    print(json.dumps({"learned": json.loads(os.environ.get("FAKE_LEARNED", "{}"))})); sys.exit()
 path, here = request["submission"], pathlib.Path(__file__).parent
 words = (pathlib.Path(path).read_text() if path else "").split() + ["", ""]
 with open(here / "log", "a") as log:

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lecture_lib.grading import decoding, encoding, wire
+from lecture_lib.grading import arrays, decoding, encoding, scalars, wire
 
 LIMIT = 2**24
 REPEATABLE = settings(
@@ -144,7 +144,7 @@ def test_arrays_arrive_with_dtype_byte_order_and_bits(array):
         assert same(over_the_pipe(scalar := array.flat[0]), scalar)
 
 
-@pytest.mark.parametrize("name", encoding.DTYPES)
+@pytest.mark.parametrize("name", arrays.DTYPES)
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3, 4)])
 def test_tensors_of_every_type_and_shape_arrive(name, shape):
     size = math.prod(shape) * getattr(torch, name).itemsize

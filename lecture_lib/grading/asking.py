@@ -32,5 +32,5 @@ class Asking:
 
 
 def labels_of(thing) -> list[str]:
-    """The classes of an object, nearest first: by name those of the submission, with their module those of libraries."""
+    """The classes of an object, nearest first: the submission's by name, those of libraries with their module."""
     return [vars(kind)["_label"] for kind in type(thing).__mro__ if "_label" in vars(kind)]

@@ -1,4 +1,4 @@
-"""The student's side: the data of objects whose classes build on those of plain data, and add nothing that a test asks."""
+"""The student's side: the data of objects whose classes build on those of plain data and add nothing to ask for."""
 
 import sys
 import types

@@ -3,19 +3,28 @@
 What the sandbox sends is data about values, whatever it claims: it can make a call fail or give a wrong value, no more.
 """
 
-import builtins
 import contextlib
 import math
 import sys
 import time
-import warnings
 import weakref
 
-from lecture_lib.grading import asking, classes, decoding, errors, handing, mirrors, texts, transfer, watching, wire
+from lecture_lib.grading import (
+    asking,
+    classes,
+    decoding,
+    errors,
+    handing,
+    keeping,
+    mirrors,
+    texts,
+    transfer,
+    watching,
+    wire,
+)
 from lecture_lib.grading.encoding import Encoding, encode
 
 GRACE = 3.0  # seconds that the sandbox gets to stop by itself when its time is over
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RuntimeError)
 
 
 class SandboxLost(BaseException):
@@ -31,7 +40,7 @@ class Link:
 
     def __init__(self, sandbox, hello: dict):
         self.sandbox, self.limit, self.seconds = sandbox, hello["message"], hello["call_seconds"]
-        self.mirrors, self.handing = mirrors.Mirrors(self), handing.Handing(self)
+        self.mirrors, self.handing, self.keeping = mirrors.Mirrors(self), handing.Handing(self), keeping.Keeping(self)
         self.things: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # stand-ins by number
         self.classes: dict[int, type] = {}
         self.named: dict[tuple, type] = {}  # named tuples, by their names
@@ -53,6 +62,7 @@ class Link:
         self.mutated = self.late = False
         self.follow_mutations, self.asking.known, self.asking.noted = follow, known, set()
         self.handing.forget()
+        self.keeping.forget()
         self.request({"op": "begin"})
 
     def request(self, message: dict, out: Encoding | None = None, seconds: float | None = None) -> tuple[dict, list]:
@@ -60,8 +70,8 @@ class Link:
         if pushed := self.mirrors.changed():
             self._exchange({"op": "push", "tensors": pushed[0]}, pushed[1], self.seconds + GRACE)
         out = out or self.encoding()
-        answer, blobs = self._exchange(self.handing.lend(message, out), out.blobs, (seconds or self.seconds) + GRACE)
-        self._warn()
+        answer, blobs = self._exchange(self.keeping.told(message, out), out.blobs, (seconds or self.seconds) + GRACE)
+        errors.warn(self.warnings)
         if "error" in answer and message["op"] != "run":
             self.late = self.late or errors.is_late(answer["error"])
             raise self.handing.raised(answer["error"], blobs)
@@ -93,19 +103,10 @@ class Link:
     def _besides(self, answer: dict, come: list) -> None:
         """Take over what has changed over there, what was printed and warned of."""
         self.mirrors.update(answer.get("changed"), come)
-        try:
-            self.mutated |= self.handing.returned(answer, come, self.follow_mutations)
-        except MALFORMED as error:
-            raise wire.WireError(f"changes that are none ({type(error).__name__})") from None
+        self.mutated |= self.keeping.returned(answer, come, self.follow_mutations)
         with contextlib.suppress(ValueError, OSError):  # a test's own stream, closed
             sys.stdout.write(str(answer.get("printed") or "")[: 2 * self.handing.PRINTED])
         self.warnings += [(str(kind), str(text)) for kind, text in answer.get("warned") or ()]
-
-    def _warn(self) -> None:
-        waiting, self.warnings = self.warnings, []
-        for name, text in waiting:
-            kind = getattr(builtins, name, UserWarning)
-            warnings.warn(text, kind if isinstance(kind, type) and issubclass(kind, Warning) else UserWarning, 5)
 
     def _reason(self) -> str:
         time.sleep(0.05)  # the watcher of the sandbox may be about to say why
@@ -117,26 +118,20 @@ class Link:
 
     def encoding(self) -> Encoding:
         given = frozenset(self.given.values())
-        known = self.handing.held.number
+        known = self.keeping.held.number
         return Encoding(self.limit, self.handing.export, self.mirrors.mark, known=known, given=given)
 
     def decoding(self, blobs: list) -> decoding.Decoding:
         come = decoding.Decoding(blobs, None, self.mirrors.receive, named=self.named, given=self.given)
-        come.hold = self.handing.hold
+        come.hold = self.keeping.hold
         come.resolve = lambda node: self.handing.resolve(node, come)
         return come
 
     def class_of(self, number: int, depth: int = 0) -> type:
         """What stands for class `number` of the sandbox: described once, then always the same."""
         if number not in self.classes:
-            if depth > classes.DEEPEST:
-                raise wire.WireError("classes above classes without end")
             node, _ = self.request({"op": "describe", "o": number})
-            try:
-                made = classes.build(self, number, node["class"], depth)
-            except MALFORMED as error:
-                raise wire.WireError(f"a class that is none ({type(error).__name__})") from None
-            self.classes.setdefault(number, made)
+            self.classes.setdefault(number, classes.build(self, number, node.get("class"), depth))
         return self.classes[number]
 
     def call(self, number: int, args: tuple, kwargs: dict, method: str = "", attribute: str = ""):
@@ -151,20 +146,14 @@ class Link:
             message["rng"] = encode(transfer.random_states(self.seeded), out)
             self.seeded.clear()
         answer, blobs = self.request(message, out)
-        self._keep(args, kwargs, answer.get("kept"))
+        self.keeping.keep(args, kwargs, answer.get("kept"))
         if "mutated" in answer:
             self.mutated = True
             if self.follow_mutations:
-                self.handing.follow([list(args), kwargs], answer["mutated"], blobs)
+                self.keeping.follow([list(args), kwargs], answer["mutated"], blobs)
         value, place = self.value(answer.get("value"), blobs), answer.get("argument")
         self.called()
         return args[place] if self.follow_mutations and place in range(len(args)) else value
-
-    def _keep(self, args: tuple, kwargs: dict, kept) -> None:
-        try:
-            self.handing.keep(args, kwargs, kept)
-        except MALFORMED as error:
-            raise errors.StudentError(f"says what is none of its arguments ({type(error).__name__})") from None
 
     def value(self, node, blobs: list):
         try:

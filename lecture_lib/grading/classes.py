@@ -13,7 +13,6 @@ DEEPEST = 30  # classes above a class
 # Libraries' classes that may be among the bases, so that isinstance holds and a library can work with the object. Their
 # own code asks for attributes only; that of others might decide comparisons.
 BASES = ("torch.utils.data.", "torch.distributions.", "torch.optim.", "collections.abc", "abc")
-OURS = ("_over_there", "_there", "_special", "_kind", "_label", "_also")
 
 
 class Mirror(abc.ABCMeta):
@@ -33,13 +32,13 @@ class Mirror(abc.ABCMeta):
         return link.call(number, args, kwargs)
 
     def __getattr__(cls, name: str):
-        if name.startswith("_abc") or name in OURS or (name.startswith("__") and name not in proxies.READABLE):
+        if name.startswith("_abc") or name in members.OURS or (name.startswith("__") and name not in proxies.READABLE):
             raise AttributeError(name)
         link, number = cls._there
         return link.get(number, name)
 
     def __setattr__(cls, name: str, value) -> None:
-        if name.startswith(("_abc", "__")) or name in OURS:
+        if name.startswith(("_abc", "__")) or name in members.OURS:
             super().__setattr__(name, value)
         else:
             link, number = cls._there
@@ -62,10 +61,17 @@ def _derive(cls: Mirror, name: str, bases: tuple, space: dict) -> None:
     link.classes[cls._there[1]] = cls
 
 
-def build(link, number: int, node: dict, depth: int) -> type:
+def build(link, number: int, node, depth: int) -> type:
     """The class that a description from the sandbox stands for."""
     if depth > DEEPEST:
         raise WireError("classes above classes without end")
+    try:
+        return _built(link, number, node, depth)
+    except Exception as error:  # any, as code of the instructor's classes may run
+        raise WireError(f"a class that is none ({type(error).__name__})") from None
+
+
+def _built(link, number: int, node: dict, depth: int) -> type:
     if node.get("given") in link.given:
         return link.given[node["given"]]
     if node.get("named"):
@@ -124,7 +130,8 @@ def _space(link, number: int, node: dict, extra: list[type]) -> dict:
     if "__call__" in special:
         space["__call__"] = lambda self, *args, **kwargs: link.call(proxies.at(self)[1]["i"], args, kwargs)
     space |= {name: members.Attribute(name) for base in extra for name in dir(base) if not name.startswith("__")}
-    space |= {str(name): members.member(link, number, str(name), described) for name, described in node["members"]}
+    shown = {name: described for name, described in node["members"] if members.may(name)}
+    space |= {name: members.member(link, number, name, described) for name, described in shown.items()}
     if isinstance(node["parameters"], list):
         space["__signature__"] = signatures.make(node["parameters"])
     if isinstance(node["fields"], list):
@@ -136,5 +143,7 @@ def _claimed(node: dict) -> type | None:
     """The class of a library that an object of a library's class says it is of, other than those that hold data."""
     kind = loaded(node["libraries"][0]) if node["libraries"] and not node["own"] else None
     data = (int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
-    data += tuple(filter(None, (loaded(("torch", "Tensor")), loaded(("numpy", "ndarray")), loaded(("numpy", "generic")))))
+    data += tuple(
+        filter(None, (loaded(("torch", "Tensor")), loaded(("numpy", "ndarray")), loaded(("numpy", "generic"))))
+    )
     return kind if kind and not issubclass(kind, data) else None

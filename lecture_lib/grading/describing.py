@@ -12,7 +12,9 @@ from lecture_lib.grading.encoding import named_fields
 DOC = 300  # characters of a docstring
 SIMPLE = (type(None), bool, int, float, str)
 HERE = "__main__"
-FUNCTION = types.FunctionType | types.BuiltinFunctionType | types.MethodType | types.MethodWrapperType | functools.partial
+FUNCTION = (
+    types.FunctionType | types.BuiltinFunctionType | types.MethodType | types.MethodWrapperType | functools.partial
+)
 FUNCTION |= functools._lru_cache_wrapper | types.WrapperDescriptorType | types.MethodDescriptorType
 
 
@@ -24,7 +26,7 @@ def function(thing) -> dict:
 
 
 def kind(thing: type, number, given: dict[type, str]) -> dict:
-    """A class: what it is called, what is above it, what it has. `number(class)` is that of a class of the student's."""
+    """A class: what it is called, what is above it, what it has. `number(class)` is the number of another one."""
     own, above = thing.__module__ == HERE, [base for base in thing.__mro__[1:-1]]
     node = function(thing) | {"own": own, "given": given.get(thing), "named": None, "fields": None}
     node["label"] = thing.__qualname__ if own else f"{thing.__module__}.{thing.__qualname__}"

@@ -2,13 +2,16 @@
 
 import builtins
 import sys
+import warnings
 
 from lecture_lib.grading import proxies
 from lecture_lib.grading.wire import WireError
 
 LONGEST = 2_000  # characters of an error's text
 # Whose exceptions are themselves here. Not those of test runners, which take some for "skip this test".
-LIBRARIES = "torch numpy scipy sklearn sympy json decimal re fractions statistics struct csv queue copy dataclasses enum"
+LIBRARIES = (
+    "torch numpy scipy sklearn sympy json decimal re fractions statistics struct csv queue copy dataclasses enum"
+)
 LIBRARIES = {*LIBRARIES.split(), "zipfile", "zlib", "binascii", "subprocess", "shutil", "configparser", "pickle"}
 ARGUMENTS = vars(BaseException)["args"]
 
@@ -46,7 +49,7 @@ def student_error(record, link=None, blobs=()) -> BaseException:
     record = record if isinstance(record, dict) else {}
     text, lines = str(record.get("text"))[:LONGEST], record.get("lines")
     try:
-        error = link.value(record["value"], blobs) if link and "value" in record else None
+        error = link.value(record["value"], blobs) if link and "value" in record and _expectable(record) else None
         error = error if isinstance(error, Exception) else _of_library(record, text, link, blobs)
     except (WireError, StudentError, TypeError, ValueError, KeyError):
         error = StudentError(text)
@@ -56,14 +59,18 @@ def student_error(record, link=None, blobs=()) -> BaseException:
     return error
 
 
+def _expectable(record: dict) -> bool:
+    """Whether a test may expect it."""
+    kind = getattr(builtins, str(record.get("builtin")), None)
+    return isinstance(kind, type) and issubclass(kind, Exception | SystemExit)
+
+
 def _of_library(record: dict, text: str, link, blobs) -> BaseException:
     """One of a built-in class, or of a library's: of a class of its own where it would not read as it did there."""
     module, name = map(str, record.get("library") or ("builtins", ""))
     kind = getattr(sys.modules.get(module), name, None) if module.split(".")[0] in LIBRARIES else None
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        kind = getattr(builtins, str(record.get("builtin")), Exception)
-    if not (isinstance(kind, type) and issubclass(kind, Exception | SystemExit)):
-        kind = StudentError
+        kind = getattr(builtins, str(record.get("builtin")), None) if _expectable(record) else StudentError
     arguments = link.value(record["args"], blobs) if link and "args" in record else [text]
     error = kind.__new__(kind, *arguments)
     fill(error, arguments)
@@ -71,6 +78,14 @@ def _of_library(record: dict, text: str, link, blobs) -> BaseException:
         error = kind.__new__(type(kind.__name__, (kind,), {"__str__": lambda self: text}), *arguments)
         fill(error, arguments)
     return error
+
+
+def warn(waiting: list) -> None:
+    """Warn of what the student's code has warned of; afterwards nothing waits."""
+    found, waiting[:] = list(waiting), []
+    for name, text in found:
+        kind = getattr(builtins, name, UserWarning)
+        warnings.warn(text, kind if isinstance(kind, type) and issubclass(kind, Warning) else UserWarning, 6)
 
 
 class Broken:

@@ -3,12 +3,11 @@
 import concurrent.futures
 import os
 import sys
-import threading
 from pathlib import Path
 
 from tqdm import tqdm
 
-from lecture_lib.grading import gradebook, handed_in, lock, printable, reference, results, single
+from lecture_lib.grading import gradebook, handed_in, lock, printable, results, single
 
 JUDGE = [sys.executable, "-m", "lecture_lib.grading.judge"]
 LIMITS = {"total_seconds": 900}  # of a submission
@@ -45,11 +44,11 @@ def grade(
         results.sweep(out)
         source = results.sha256(solution.read_bytes())
         limits = LIMITS | (limits or {})
-        job = single.Job(solution, source, submitted, out, judge, kind, limits, force, threading.Event(), [], reference.Lesson())
+        job = single.Job(solution, source, submitted, out, judge, kind, limits, force)
         _check_notebook(job)
         graded = _all(job, names, jobs, progress)
         results.sweep(out)
-        job.messages.extend(_listed("your own solution does not pass here, so that a hand must mark", job.lesson.failing()))
+        job.messages.extend(_listed("not passed by the solution either, to be marked by hand", job.lesson.failing()))
         job.messages.extend(_listed("beside the students' folders, left alone", ignored))
         job.messages.extend(_listed("graded before, not handed in now, kept", _stale(out, names)))
         _publish(job, graded, marks, progress)

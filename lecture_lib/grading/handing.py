@@ -15,9 +15,9 @@ import unittest.mock
 
 from torch import nn
 
-from lecture_lib.grading import errors, held, mirrors, operators, signatures, stand_ins, transfer
+from lecture_lib.grading import errors, operators, signatures, stand_ins, transfer
 from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, contents, encode
+from lecture_lib.grading.encoding import Encoding, encode
 from lecture_lib.grading.wire import WireError
 
 CALLED = types.FunctionType | types.MethodType | types.BuiltinFunctionType | types.LambdaType
@@ -34,8 +34,6 @@ class Handing:
         self.asked: dict[int, object] = {}  # what is asked here
         self.guests: dict[int, object] = {}  # what has a copy there
         self.raised_here: dict[int, Exception] = {}
-        self.held = held.Held()
-        self.kept: set[int] = set()  # those of the containers that are arguments which the student's code has kept
         self.numbers = itertools.count()
 
     def forget(self) -> None:
@@ -43,9 +41,6 @@ class Handing:
         self.asked.clear()
         self.guests.clear()
         self.raised_here.clear()
-        self.held.known.clear()
-        self.kept.clear()
-        self.link.mirrors.loans.forget()
 
     def _number(self, table: dict, thing) -> int:
         found = next((number for number, other in table.items() if other is thing), None)
@@ -115,45 +110,6 @@ class Handing:
         except Exception:
             return False
 
-    def lend(self, message: dict, out: Encoding) -> dict:
-        """The message with what the sandbox must know of parameters and containers that it refers to."""
-        lent, changed = self.link.mirrors.loans.changed(out), self.held.changed()
-        return message | {"lent": lent, "held": [[number, contents(thing, out)] for number, thing in changed]}
-
-    def returned(self, answer: dict, blobs: list, follow: bool) -> bool:
-        """Take over what the student's code did to them, if a test is to see it; whether it did anything."""
-        mutated = self.link.mirrors.loans.returned(answer.get("lent"), blobs, follow)
-        for number, node in answer.get("held") or ():
-            content = decode(node, self.link.decoding(blobs))
-            mutated = mutated or number in self.kept
-            if follow:
-                self.held.follow(number, content)
-        return mutated
-
-    def hold(self, number: int, thing):
-        """The container that a copy from the sandbox stands for: where a test sees changes, the one that it has."""
-        if self.link.follow_mutations and number in self.held.known:
-            self.held.follow(number, thing)
-            return self.held.known[number][0]
-        if number not in self.kept:
-            self.held.add(number, thing)
-        return thing
-
-    def keep(self, args: tuple, kwargs: dict, kept) -> None:
-        """Note which arguments the student's code has kept."""
-        for place, number in kept or ():
-            self.held.add(number, args[place] if type(place) is int else kwargs[place])
-            self.kept.add(number)
-
-    def follow(self, ours: list, node, blobs: list) -> None:
-        """Change arguments in place to what the student's function made of its copies."""
-        come = Decoding(blobs, None, _with_gradient(blobs), named=self.link.named, given=self.link.given)
-        come.resolve = lambda node: mirrors.State(
-            [decode(tensor, come) for tensor in node.get("state", [])],
-            vars(come.objects[node["k"]]) if "k" in node else None,
-        )
-        mirrors.follow(ours, decode(node, come))
-
     def call_back(self, message: dict, blobs: list) -> tuple[dict, list]:
         """Do on the sandbox's behalf what can be done with a thing that a test handed over, and with no other."""
         out = self.link.encoding()
@@ -162,11 +118,13 @@ class Handing:
             with self.link.mirrors.tracing():
                 args, kwargs = decode(message["args"], come), decode(message["kwargs"], come)
                 thing = None if what == "backward" else self.asked[message["callback"]]
-                value = self.link.mirrors.own_backward(*args) if what == "backward" else self._do(thing, what, args, kwargs)
+                value = (
+                    self.link.mirrors.own_backward(*args) if what == "backward" else self._do(thing, what, args, kwargs)
+                )
                 answer = {"op": "return", "value": encode(value, out)}
         except (Exception, WireError) as error:
             answer, out = {"op": "return", "error": self._described(error)}, self.link.encoding()
-        return self.lend(answer, out), out.blobs
+        return self.link.keeping.told(answer, out), out.blobs
 
     def _do(self, thing, what, args: list, kwargs: dict):
         if what is None:
@@ -181,21 +139,17 @@ class Handing:
     def _described(self, error: BaseException) -> dict:
         kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
         number = self._number(self.raised_here, error)
-        return {"name": type(error).__name__, "builtin": kinds[0] if kinds else "Exception", "text": str(error)[:500], "yours": number}
+        return {
+            "name": type(error).__name__,
+            "builtin": kinds[0] if kinds else "Exception",
+            "text": str(error)[:500],
+            "yours": number,
+        }
 
     def raised(self, record, blobs: list) -> BaseException:
         """The exception that a record stands for; one that a function of ours raised is itself again."""
         own = self.raised_here.get(record.get("yours")) if isinstance(record, dict) else None
         return errors.student_error(record, self.link, blobs) if own is None else own
-
-
-def _with_gradient(blobs: list):
-    def mark(tensor, node):
-        if "grad" in node:
-            tensor.grad = decode(node["grad"], Decoding(blobs, None))
-        return tensor
-
-    return mark
 
 
 class _Pickler(pickle.Pickler):

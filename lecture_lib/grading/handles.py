@@ -6,8 +6,9 @@ import types
 import torch
 
 from lecture_lib.grading import describing, visitors
+from lecture_lib.grading.arrays import tensor_node
 from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, encode, form, tensor_node
+from lecture_lib.grading.encoding import Encoding, encode, form
 from lecture_lib.grading.visitors import same
 
 IMMUTABLE = (type(None), bool, int, float, complex, str, bytes)
@@ -118,7 +119,7 @@ class Handles:
         """The state of arguments, to be compared after a call; None where nothing in them could change."""
         if all(type(value) in IMMUTABLE for value in [*args, *kwargs.values()]):
             return None
-        out = Encoding(UNLIMITED, self._state, _with_gradient, given=self.given)
+        out = Encoding(UNLIMITED, self._state, with_gradient, given=self.given)
         return encode([args, kwargs], out), out.blobs
 
     def _state(self, thing, out: Encoding) -> dict:
@@ -168,6 +169,7 @@ class Handles:
         return found
 
 
-def _with_gradient(tensor: torch.Tensor, node: dict, out: Encoding) -> dict:
+def with_gradient(tensor: torch.Tensor, node: dict, out: Encoding) -> dict:
+    """Adds its gradient to a tensor's form."""
     gradient = tensor.grad if tensor.is_leaf else None
     return node if gradient is None else node | {"grad": tensor_node(gradient, out)}

@@ -53,7 +53,9 @@ def grade(request: dict, tell) -> dict:
     return _encodable(result | {"exercises": exercises, "notes": notes, "learned": learned})
 
 
-def graded(request: dict, teacher: source.Source, data: bytes | None, seed: str, tell, start) -> tuple[list, list, dict]:
+def graded(
+    request: dict, teacher: source.Source, data: bytes | None, seed: str, tell, start
+) -> tuple[list, list, dict]:
     """(exercises' results, notes, what it shows of the tests) for a submission; `start` is or stands for sandbox.start.
 
     `request["reference"]` is what the solution showed. Without it, whatever a test asks of the student's objects is

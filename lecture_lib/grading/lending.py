@@ -5,8 +5,9 @@ A network and its optimizer go over as copies that share them, now and in later 
 
 import torch
 
+from lecture_lib.grading.arrays import tensor_node
 from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, tensor_node
+from lecture_lib.grading.encoding import Encoding
 from lecture_lib.grading.wire import WireError
 
 

@@ -4,6 +4,18 @@ import dataclasses
 
 from lecture_lib.grading import proxies, signatures
 
+OURS = ("_over_there", "_there", "_special", "_kind", "_label", "_also")
+
+
+def may(name) -> bool:
+    """Whether a member can be had under this name: what decides, and what is ours, is no member."""
+    return (
+        isinstance(name, str)
+        and name.isidentifier()
+        and (not name.startswith("__") or name == "__init__")
+        and name not in OURS
+    )
+
 
 class Attribute:
     """An attribute that is asked of the sandbox, of an object or of its class."""

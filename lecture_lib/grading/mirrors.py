@@ -7,8 +7,9 @@ from collections import deque
 import torch
 
 from lecture_lib.grading import lending
+from lecture_lib.grading.arrays import tensor_node
 from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, encode, tensor_node
+from lecture_lib.grading.encoding import Encoding, encode
 from lecture_lib.grading.lending import plain, same
 from lecture_lib.grading.wire import WireError
 

@@ -36,15 +36,18 @@ VALUES = {
     "__exit__": lambda thing, *error: type(thing).__exit__(thing, *error),
     "__await__": lambda thing: asyncio.new_event_loop().run_until_complete(thing),
 }
+
+
+def _swapped(does):
+    return lambda thing, other: does(other, thing)
+
+
 ARITHMETIC = re.findall(r"\w+", "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift")
 DECIDING = {f"__{name}__": getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge", "contains")}
 DECIDING |= {"__hash__": hash, "__bool__": bool}
 DECIDING |= {f"__{name}__": getattr(operator, f"__{name}__") for name in ARITHMETIC}
 DECIDING |= {f"__i{name}__": getattr(operator, f"__i{name}__") for name in ARITHMETIC}
-DECIDING |= {
-    f"__r{name}__": lambda thing, other, does=getattr(operator, f"__{name}__"): does(other, thing)
-    for name in ARITHMETIC
-}
+DECIDING |= {f"__r{name}__": _swapped(getattr(operator, f"__{name}__")) for name in ARITHMETIC}
 ALL = VALUES | DECIDING
 FAMILY = {f"__{side}{name}__": name for name in ARITHMETIC for side in ("", "r", "i")}
 FAMILY |= {"__ne__": "eq", "__hash__": "eq"} | {f"__{name}__": "order" for name in ("lt", "le", "gt", "ge")}

@@ -10,7 +10,9 @@ import types
 
 from lecture_lib.grading import operators, signatures
 
-READABLE = {f"__{name}__" for name in "name qualname wrapped cause notes slots match_args dict self func".split()}
+READABLE = {
+    f"__{name}__" for name in ("name", "qualname", "wrapped", "cause", "notes", "slots", "dict", "self", "func")
+}
 
 
 def at(thing) -> tuple:
@@ -144,7 +146,10 @@ class Function(Thing):
 
     @property
     def __defaults__(self) -> tuple | None:
-        return tuple(self._given(inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD).values()) or None
+        return (
+            tuple(self._given(inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD).values())
+            or None
+        )
 
     @property
     def __kwdefaults__(self) -> dict | None:

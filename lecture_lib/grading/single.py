@@ -40,9 +40,9 @@ class Job:
     sandbox: str
     limits: dict
     force: bool
-    stop: threading.Event
-    messages: list[str]
-    lesson: reference.Lesson
+    stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+    messages: list[str] = dataclasses.field(default_factory=list)
+    lesson: reference.Lesson = dataclasses.field(default_factory=reference.Lesson)
 
 
 def software() -> str:

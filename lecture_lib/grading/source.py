@@ -33,8 +33,8 @@ class Cell:
     text: str
     released: str
     cell: NotebookNode
-    solution: tuple[str, ...] = ()
-    hidden: tuple[str, ...] = ()
+    solution: tuple[str, ...] = ()  # what a stub replaces: the solution regions, or all of a solution without markers
+    hidden: tuple[str, ...] = ()  # hidden tests and marking schemes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,25 +52,22 @@ class Source:
 
     def title(self, cell: Cell) -> str:
         """The heading above a cell in what the student sees; its grade_id where there is none."""
-        texts = [re.sub(r"(?ms)^ *(```|~~~).*?^ *\1", "", other.released) for other in self.cells]  # no code blocks
-        seen = [NotebookNode(cell_type=c.kind, source=text) for c, text in zip(self.cells, texts, strict=True)]
+        code = r"(?ms)^ *(```|~~~).*?^ *\1"
+        seen = [NotebookNode(cell_type=c.kind, source=re.sub(code, "", c.released)) for c in self.cells]
         return notebook_format.heading(NotebookNode(cells=seen), cell.index) or cell.grade_id or ""
 
     def solution_lines(self, cell: Cell) -> list[str]:
-        """The lines that a stub replaces: those of the solution regions, or all of a solution without markers."""
         return list(cell.solution)
 
     def hidden_lines(self, cell: Cell) -> list[str]:
-        """The lines of hidden tests and marking schemes."""
         return list(cell.hidden)
 
     def names(self, cell: Cell) -> tuple[str, ...]:
         """What the instructor's code of a cell binds or modifies at its top level, in order; not what it imports."""
-        codes = [other.text for other in self.cells if other.kind == "code"]
-        return bindings.bound(cell.text, set().union(*map(bindings.imported, codes))) if cell.kind == "code" else ()
+        imported = set().union(*(bindings.imported(other.text) for other in self.cells if other.kind == "code"))
+        return bindings.bound(cell.text, imported) if cell.kind == "code" else ()
 
     def all_names(self) -> set[str]:
-        """The names of all cells that students write."""
         return set().union(*(self.names(cell) for cell in self.cells if cell.role in ("solution", "manual")))
 
     def imports(self, cell: Cell) -> tuple[str, ...]:
@@ -80,9 +77,9 @@ class Source:
     def forbidden(self) -> tuple[str, ...]:
         """All names that `checks.forbid("…")` forbids, in the order of the notebook."""
         names = []
-        for cell in self.cells:
+        for cell in (cell for cell in self.cells if cell.kind == "code"):
             try:
-                names += bindings.forbidden(cell.released) if cell.kind == "code" else []
+                names += bindings.forbidden(cell.released)
             except ValueError as error:
                 raise _fault(self.path, cell.index, cell.grade_id)(str(error)) from None
         return tuple(dict.fromkeys(names))

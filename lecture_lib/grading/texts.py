@@ -84,7 +84,9 @@ def watch() -> None:
         return text
 
     def getsourcelines(thing) -> tuple[list[str], int]:
-        return (getsource(thing).splitlines(keepends=True), 1) if _described(thing)[0] else PLAIN["getsourcelines"](thing)
+        return (
+            (getsource(thing).splitlines(keepends=True), 1) if _described(thing)[0] else PLAIN["getsourcelines"](thing)
+        )
 
     inspect.getsource, inspect.getsourcelines = getsource, getsourcelines
 

@@ -62,7 +62,6 @@ class Trial:
         link.patched = lambda: self.patches.made(self.space.names)
         link.called = lambda: self.changing and self.space.refresh(link.look(self.changing))
 
-
     def run(self, until: str | None = None) -> list[dict]:
         """All exercises' results, in order; those up to the one whose grade_id is `until` where that is given."""
         seeding.watch(self.session)

@@ -11,8 +11,9 @@ import sys
 import torch
 
 from lecture_lib.grading import describing, held, signatures
+from lecture_lib.grading.arrays import tensor_node
 from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, tensor_node
+from lecture_lib.grading.encoding import Encoding
 from lecture_lib.grading.wire import WireError
 
 

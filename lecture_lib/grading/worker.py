@@ -5,21 +5,26 @@ supplies values, as the student's functions do anyway; what they are worth is de
 """
 
 import contextlib
-import importlib
 import os
-import random
 import sys
 import warnings
 
 from lecture_lib import checks
-from lecture_lib.grading import bare, describing, limits, operators, replacing, shell, visitors, watching, wire
+from lecture_lib.grading import (
+    answering,
+    describing,
+    handles,
+    limits,
+    operators,
+    randomness,
+    replacing,
+    shell,
+    visitors,
+    watching,
+    wire,
+)
 from lecture_lib.grading.decoding import decode
 from lecture_lib.grading.encoding import Encoding, contents, encode
-from lecture_lib.grading.handles import Handles
-
-
-class Unsendable(BaseException):
-    """What a student's code gave cannot cross the pipe; it has not raised an exception."""
 
 
 class Worker:
@@ -30,10 +35,10 @@ class Worker:
         self.pid = os.getpid()
         self.output, self.warned = shell.Captured(hello["output"]), []
         self.shell = shell.start(self.output, self.warned)
-        self.handles = Handles(self.call_back)
+        self.handles = handles.Handles(self.call_back)
         self.names = replacing.Replacing(self.shell.user_ns)
-        self.seconds, self.named = hello["call_seconds"], frozenset(hello.get("names", ()))
-        _seed(hello["seed"])
+        self.seconds, self.answers = hello["call_seconds"], answering.Answers(self.handles, hello)
+        randomness.seed(hello["seed"])
         checks.enforced = True  # whoever forked us may have switched it off
         checks.forbid(*hello["forbidden"])
 
@@ -50,13 +55,13 @@ class Worker:
                 answer, out = operation(message, come)
             except BaseException as error:
                 self.forked()
-                answer, out = self.failed(error)
+                answer, out = self.answers.failed(error)
             self.forked()
             self.send(answer, out)
 
     def send(self, answer: dict, out: Encoding | None) -> None:
         """Send an answer or a call, with what else the other side must know."""
-        out = out or self.encoding()
+        out = out or self.answers.encoding()
         try:
             answer["changed"] = self.handles.changed(out)
             answer["lent"] = self.handles.visitors.changed(out)
@@ -68,35 +73,10 @@ class Worker:
         answer["warned"], self.warned[:] = self.warned[:100], []
         wire.send(self.writer, answer, out.blobs)
 
-    def failed(self, error: BaseException) -> tuple[dict, Encoding]:
-        """What is said of an exception; as far as it goes, with the exception itself."""
-        record, out = shell.describe(error), self.encoding()
-        try:
-            if type(error).__module__ == "__main__" and isinstance(error, Exception):
-                record["value"] = encode(error, out)
-            record["args"] = encode(list(error.args), out)
-        except BaseException:
-            record.pop("value", None)
-            out = self.encoding()
-        return {"error": record}, out
-
     def forked(self) -> None:
         """A child that a cell forked must not go on here as a second worker."""
         if os.getpid() != self.pid:
             os._exit(0)
-
-    def encoding(self, mark=None, hold=None) -> Encoding:
-        mark, given = mark or self.handles.mark, self.handles.given
-        plain = lambda value: None if type(value) in given else bare.plain(value, self.named)  # noqa: E731
-        return Encoding(self.limit, self.handles.export, mark, hold=hold, given=given, plain=plain)
-
-    def result(self, value) -> tuple[dict, Encoding]:
-        out = self.encoding(hold=self.handles.visitors.hold)
-        with watching.limited(self.seconds):
-            try:
-                return {"value": encode(value, out)}, out
-            except wire.WireError as error:
-                raise Unsendable(str(error)) from None
 
     def do_begin(self, message, come):
         self.handles.visitors.forget()
@@ -105,7 +85,7 @@ class Worker:
     def do_run(self, message, come):
         self.names.replace([])
         error = shell.run(self.shell, message["text"], message["seconds"])
-        answer, out = self.failed(error) if error is not None else ({}, None)
+        answer, out = self.answers.failed(error) if error is not None else ({}, None)
         sys.stdout = sys.stderr = self.output
         found = {name: self.shell.user_ns.get(name) for name in message["given"]}
         self.handles.given |= {kind: name for name, kind in found.items() if isinstance(kind, type)}
@@ -114,7 +94,7 @@ class Worker:
     def do_look(self, message, come):
         """The values of names; those that are not defined are left out."""
         self.names.replace([])
-        out, found = self.encoding(), {}
+        out, found = self.answers.encoding(), {}
         for name in message["names"]:
             if name in self.shell.user_ns:
                 try:
@@ -129,7 +109,7 @@ class Worker:
 
     def do_call(self, message, come):
         if "rng" in message:
-            _restore(decode(message["rng"], come))
+            randomness.restore(decode(message["rng"], come))
         thing, method, name = self.handles.things[message["o"]], message["method"], message["attribute"]
         args, kwargs = decode(message["args"], come), decode(message["kwargs"], come)
         self.names.replace([[*place, decode(node, come)] for *place, node in message["patched"]])
@@ -139,10 +119,11 @@ class Worker:
                 value = operators.ALL[method](thing, *args)
             else:
                 value = (getattr(thing, name) if name else thing)(*args, **kwargs)
-        answer, out = self.result(value)
+        answer, out = self.answers.result(value)
         answer["argument"] = next((place for place, one in enumerate(args) if one is value), None)
         answer["kept"] = self.handles.visitors.keep(args, kwargs)
         if before is not None and self.handles.snapshot(args, kwargs) != before:
+            out.mark, out.hold = handles.with_gradient, None
             answer["mutated"] = encode([args, kwargs], out)
         return answer, out
 
@@ -150,7 +131,7 @@ class Worker:
         with watching.limited(self.seconds):
             value = getattr(self.handles.things[message["o"]], message["name"])
             value = dict(value) if message["name"] == "__dict__" else value
-        return self.result(value)
+        return self.answers.result(value)
 
     def do_set(self, message, come):
         value = [decode(node, come) for node in message["value"]]
@@ -170,7 +151,9 @@ class Worker:
     def do_backward(self, message, come):
         with watching.limited(self.seconds):
             grads = decode(message["grads"], come)
-            return self.result(self.handles.backward(message["root"], grads, message["inputs"], message["again"]))
+            return self.answers.result(
+                self.handles.backward(message["root"], grads, message["inputs"], message["again"])
+            )
 
     def call_back(self, number: int, what: str | None, args, kwargs):
         """Do something with a thing of the other side, by its number; gives the value or raises what it raised."""
@@ -180,7 +163,7 @@ class Worker:
             inputs.extend([tensor] if tensor.requires_grad else [])
             return self.handles.mark(tensor, node, out)
 
-        out = self.encoding(mark)
+        out = self.answers.encoding(mark)
         message = {"callback": number, "what": what, "args": encode(list(args), out)}
         message["kwargs"] = {"t": "dict", "v": [[key, encode(value, out)] for key, value in kwargs.items()]}
         self.send(message, out)
@@ -194,27 +177,6 @@ class Worker:
         if "error" in message:
             raise visitors.error(message["error"])
         return decode(message["value"], come)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    for module, call in (("numpy", "numpy.random.seed"), ("torch", "torch.manual_seed")):
-        with contextlib.suppress(ImportError):
-            target = importlib.import_module(module)
-            for part in call.split(".")[1:]:
-                target = getattr(target, part)
-            target(seed % 2**32)
-
-
-def _restore(states: dict) -> None:
-    """Set the random states that a test chose by seeding."""
-    if "random" in states:
-        version, numbers, gauss = states["random"]
-        random.setstate((version, tuple(numbers), gauss))
-    if "numpy" in states:
-        sys.modules["numpy"].random.set_state(tuple(states["numpy"]))
-    if "torch" in states:
-        sys.modules["torch"].set_rng_state(states["torch"])
 
 
 def main() -> None:
