@@ -23,11 +23,17 @@ class Asking:
     def may(self, thing, method: str, args: tuple) -> bool:
         """Whether a special method of a student's object may be asked, with these arguments."""
         kinds = ["thing" if hasattr(arg, "_over_there") else "plain" for arg in args]
-        asked, labels = (operators.family(method), " ".join(kinds)), labels_of(thing)
+        return self._asked(labels_of(thing), operators.family(method), " ".join(kinds))
+
+    def may_read(self, thing, name: str) -> bool:
+        """Whether the student's code may be told an attribute of an object that a test made."""
+        return self._asked([type(thing).__qualname__], "read", name)
+
+    def _asked(self, labels: list[str], *what: str) -> bool:
         if self.known is not None:
-            return any((label, *asked) in self.known for label in (*labels, ANY))
+            return any((label, *what) in self.known for label in (*labels, ANY))
         own = [label for label in labels if label in self.names or "." in label]
-        self.noted |= {(label, *asked) for label in own[:1] or [ANY]}
+        self.noted |= {(label, *what) for label in own[:1] or [ANY]}
         return True
 
 

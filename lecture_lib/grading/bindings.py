@@ -46,7 +46,8 @@ def own(node: ast.AST | None) -> Iterator[ast.AST]:
             yield from own(child)
 
 
-def bound(text: str, imported: set[str] | None = None) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=1024)
+def bound(text: str, imported: frozenset[str] | None = None) -> tuple[str, ...]:
     """Names that a cell binds at its top level; given those imported, also others that it modifies.
 
     Bound by def, class, assignment and the targets of for, with and except; not by import.

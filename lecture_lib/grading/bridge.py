@@ -106,7 +106,7 @@ class Link:
         self.mutated |= self.keeping.returned(answer, come, self.follow_mutations)
         with contextlib.suppress(ValueError, OSError):  # a test's own stream, closed
             sys.stdout.write(str(answer.get("printed") or "")[: 2 * self.handing.PRINTED])
-        self.warnings += [(str(kind), str(text)) for kind, text in answer.get("warned") or ()]
+        self.warnings += [(str(kind), str(text)[:1000]) for kind, text in (answer.get("warned") or ())[:100]]
 
     def _reason(self) -> str:
         time.sleep(0.05)  # the watcher of the sandbox may be about to say why

@@ -10,6 +10,7 @@ from lecture_lib.grading import decoding, errors, members, nets, operators, prox
 from lecture_lib.grading.wire import WireError
 
 DEEPEST = 30  # classes above a class
+MOST = 2_000  # classes, and members of one
 # Libraries' classes that may be among the bases, so that isinstance holds and a library can work with the object. Their
 # own code asks for attributes only; that of others might decide comparisons.
 BASES = ("torch.utils.data.", "torch.distributions.", "torch.optim.", "collections.abc", "abc")
@@ -63,8 +64,8 @@ def _derive(cls: Mirror, name: str, bases: tuple, space: dict) -> None:
 
 def build(link, number: int, node, depth: int) -> type:
     """The class that a description from the sandbox stands for."""
-    if depth > DEEPEST:
-        raise WireError("classes above classes without end")
+    if depth > DEEPEST or len(link.classes) >= MOST:
+        raise WireError("too many classes, or classes above classes without end")
     try:
         return _built(link, number, node, depth)
     except Exception as error:  # any, as code of the instructor's classes may run
@@ -76,7 +77,7 @@ def _built(link, number: int, node: dict, depth: int) -> type:
         return link.given[node["given"]]
     if node.get("named"):
         return decoding.named(str(node["named"][0]), [*map(str, node["named"][1])], link.named)
-    bases = [link.class_of(base, depth + 1) for base in node["bases"] if type(base) is int]
+    bases = [link.class_of(base, depth + 1) for base in node["bases"][:DEEPEST] if type(base) is int]
     root, error = _root(node)
     extra = [base for base in bases if not isinstance(base, Mirror)]
     extra += [base for base in map(_of_library, node["libraries"][:DEEPEST]) if base][:1]
@@ -130,12 +131,12 @@ def _space(link, number: int, node: dict, extra: list[type]) -> dict:
     if "__call__" in special:
         space["__call__"] = lambda self, *args, **kwargs: link.call(proxies.at(self)[1]["i"], args, kwargs)
     space |= {name: members.Attribute(name) for base in extra for name in dir(base) if not name.startswith("__")}
-    shown = {name: described for name, described in node["members"] if members.may(name)}
+    shown = {name: described for name, described in node["members"][:MOST] if members.may(name)}
     space |= {name: members.member(link, number, name, described) for name, described in shown.items()}
     if isinstance(node["parameters"], list):
         space["__signature__"] = signatures.make(node["parameters"])
     if isinstance(node["fields"], list):
-        space |= members.dataclass(node["fields"])
+        space |= members.dataclass(node["fields"][:MOST])
     return space | {"__dict__": property(lambda self: dict(link.get(proxies.at(self)[1]["i"], "__dict__")))}
 
 

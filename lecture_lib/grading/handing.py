@@ -134,7 +134,10 @@ class Handing:
         mock = isinstance(thing, unittest.mock.NonCallableMock)
         if what not in ("get", "set") or args[0].startswith("_") or (mock and (args[0] in MOCK or what == "set")):
             raise AttributeError(f"{args[0]!r} of what the test handed over cannot be used")
-        return getattr(thing, args[0]) if what == "get" else setattr(thing, *args)
+        value = getattr(thing, args[0]) if what == "get" else setattr(thing, *args)
+        if what == "get" and not callable(value) and not self.link.asking.may_read(thing, args[0]):
+            raise AttributeError(f"{args[0]!r} of what the test handed over cannot be read")
+        return value
 
     def _described(self, error: BaseException) -> dict:
         kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]

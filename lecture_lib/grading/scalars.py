@@ -77,7 +77,7 @@ def _number(kind):
     return read
 
 
-def _moment(kind):
+def _read_moment(kind):
     def read(node, come, depth):
         *parts, last = come.items(node, depth)
         if kind not in (datetime.time, datetime.datetime):
@@ -114,5 +114,5 @@ READERS = {
     "slice": lambda node, come, depth: slice(*come.items(node, depth, 3)),
     "deque": _deque,
     "path": _path,
-    **{kind.__name__: _moment(kind) for kind in TIMES},
+    **{kind.__name__: _read_moment(kind) for kind in TIMES},
 }

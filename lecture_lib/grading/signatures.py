@@ -5,6 +5,7 @@ import inspect
 import sys
 
 SIMPLE = (type(None), bool, int, float, str)
+MOST = 300  # parameters
 LONGEST = 200  # characters of a default or an annotation
 
 
@@ -32,7 +33,7 @@ def _plain(value) -> list:
 
 def make(described) -> inspect.Signature:
     """The signature; what is no class or simple value in it is a text. Raises ValueError where there is none."""
-    if not isinstance(described, list) or not described:
+    if not isinstance(described, list) or not 0 < len(described) <= MOST:
         raise ValueError("no signature found")
     kinds = list(inspect._ParameterKind)
     parameters = [

@@ -64,8 +64,11 @@ class Source:
 
     def names(self, cell: Cell) -> tuple[str, ...]:
         """What the instructor's code of a cell binds or modifies at its top level, in order; not what it imports."""
-        imported = set().union(*(bindings.imported(other.text) for other in self.cells if other.kind == "code"))
-        return bindings.bound(cell.text, imported) if cell.kind == "code" else ()
+        return bindings.bound(cell.text, self._imported) if cell.kind == "code" else ()
+
+    @functools.cached_property
+    def _imported(self) -> frozenset[str]:
+        return frozenset().union(*(bindings.imported(cell.text) for cell in self.cells if cell.kind == "code"))
 
     def all_names(self) -> set[str]:
         return set().union(*(self.names(cell) for cell in self.cells if cell.role in ("solution", "manual")))

@@ -49,7 +49,7 @@ class Namespace:
         for statement in root.body if root else ():
             one = ast.Module([statement], [])
             kept = isinstance(statement, bindings.DEFINITION | ast.Import | ast.ImportFrom)
-            made = set(bindings.bound(ast.unparse(one), set()))
+            made = set(bindings.bound(ast.unparse(one), frozenset()))
             if self._mentioned_now(one) & self.students:
                 self.students |= made - set(dir(builtins))
                 continue
