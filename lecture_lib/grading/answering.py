@@ -35,6 +35,8 @@ class Answers:
             if type(error).__module__ == "__main__" and isinstance(error, Exception):
                 record["value"] = encode(error, out)
             record["args"] = encode(list(error.args), out)
+            if type(error).__module__ not in ("__main__", "builtins"):
+                record["state"] = encode({name: v for name, v in vars(error).items() if isinstance(v, str | int)}, out)
         except BaseException:
             record.pop("value", None)
             out = self.encoding()

@@ -3,9 +3,8 @@
 What the sandbox sends is data about values, whatever it claims: it can make a call fail or give a wrong value, no more.
 """
 
-import contextlib
 import math
-import sys
+import threading
 import time
 import weakref
 
@@ -52,8 +51,7 @@ class Link:
         self.seeded: set[str] = set()  # generators that a test has seeded since the last call
         self.patched = dict  # gives what a test has put in the place of names that the student's code uses
         self.called = lambda: None  # is told after each call
-        self.warnings: list[tuple] = []  # what the student's code has warned of
-        self.watch = watching.Watch(sandbox)
+        self.watch, self.lock = watching.Watch(sandbox), threading.RLock()
         self.end = math.inf  # monotonic time after which nothing is asked any more
         self._exchange(hello, [], 60.0)
 
@@ -67,11 +65,12 @@ class Link:
 
     def request(self, message: dict, out: Encoding | None = None, seconds: float | None = None) -> tuple[dict, list]:
         """Send a request, serve the calls back that it causes, give the answer; StudentError if it says so."""
-        if pushed := self.mirrors.changed():
-            self._exchange({"op": "push", "tensors": pushed[0]}, pushed[1], self.seconds + GRACE)
-        out = out or self.encoding()
-        answer, blobs = self._exchange(self.keeping.told(message, out), out.blobs, (seconds or self.seconds) + GRACE)
-        errors.warn(self.warnings)
+        with self.lock:  # a test may have threads
+            if pushed := self.mirrors.changed():
+                self._exchange({"op": "push", "tensors": pushed[0]}, pushed[1], self.seconds + GRACE)
+            told = self.keeping.told(message, out := out or self.encoding())
+            answer, blobs = self._exchange(told, out.blobs, (seconds or self.seconds) + GRACE)
+        errors.warn(self.keeping.warnings)
         if "error" in answer and message["op"] != "run":
             self.late = self.late or errors.is_late(answer["error"])
             raise self.handing.raised(answer["error"], blobs)
@@ -87,7 +86,7 @@ class Link:
                     answer, come = wire.receive(self.sandbox.reader, self.limit)
                     if not isinstance(answer, dict):
                         raise wire.WireError("an answer that is none")
-                    self._besides(answer, come)
+                    self.keeping.besides(answer, come)
                     if "callback" not in answer:
                         return answer, come
                     wire.send(self.sandbox.writer, *self.handing.call_back(answer, come))
@@ -99,14 +98,6 @@ class Link:
         except BaseException:  # the exchange was cut off in the middle: what would come next belongs to it
             self.sandbox.kill()
             raise
-
-    def _besides(self, answer: dict, come: list) -> None:
-        """Take over what has changed over there, what was printed and warned of."""
-        self.mirrors.update(answer.get("changed"), come)
-        self.mutated |= self.keeping.returned(answer, come, self.follow_mutations)
-        with contextlib.suppress(ValueError, OSError):  # a test's own stream, closed
-            sys.stdout.write(str(answer.get("printed") or "")[: 2 * self.handing.PRINTED])
-        self.warnings += [(str(kind), str(text)[:1000]) for kind, text in (answer.get("warned") or ())[:100]]
 
     def _reason(self) -> str:
         time.sleep(0.05)  # the watcher of the sandbox may be about to say why

@@ -9,6 +9,7 @@ import types
 from lecture_lib.grading import decoding, errors, members, nets, operators, proxies, signatures
 from lecture_lib.grading.wire import WireError
 
+DATA = (int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 DEEPEST = 30  # classes above a class
 MOST = 2_000  # classes, and members of one
 # Libraries' classes that may be among the bases, so that isinstance holds and a library can work with the object. Their
@@ -141,10 +142,10 @@ def _space(link, number: int, node: dict, extra: list[type]) -> dict:
 
 
 def _claimed(node: dict) -> type | None:
-    """The class of a library that an object of a library's class says it is of, other than those that hold data."""
-    kind = loaded(node["libraries"][0]) if node["libraries"] and not node["own"] else None
-    data = (int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
-    data += tuple(
-        filter(None, (loaded(("torch", "Tensor")), loaded(("numpy", "ndarray")), loaded(("numpy", "generic"))))
-    )
-    return kind if kind and not issubclass(kind, data) else None
+    """What an object says it is of: a library's class, or one of its own name that builds on a class of data."""
+    kinds = [kind for kind in map(loaded, node["libraries"][:DEEPEST]) if kind]
+    data = tuple(filter(None, (*DATA, *map(loaded, (("torch", "Tensor"), ("numpy", "ndarray"), ("numpy", "generic"))))))
+    if node["own"]:
+        base = next((kind for kind in kinds if kind in DATA), None)
+        return base and type(_name(node["name"]), (base,), {})
+    return kinds[0] if kinds and not issubclass(kinds[0], data) else None

@@ -13,7 +13,7 @@ LIBRARIES = (
     "torch numpy scipy sklearn sympy json decimal re fractions statistics struct csv queue copy dataclasses enum"
 )
 LIBRARIES = {*LIBRARIES.split(), "zipfile", "zlib", "binascii", "subprocess", "shutil", "configparser", "pickle"}
-ARGUMENTS = vars(BaseException)["args"]
+ARGUMENTS, CAUSE = vars(BaseException)["args"], vars(BaseException)["__cause__"]  # a stand-in hides them
 
 
 class StudentError(BaseException):
@@ -40,7 +40,7 @@ def fill(error, arguments) -> None:
     ARGUMENTS.__set__(error, tuple(arguments))
 
 
-def student_error(record, link=None, blobs=()) -> BaseException:
+def student_error(record, link=None, blobs=(), depth: int = 3) -> BaseException:
     """An exception of the student's code as one of the same class; `.student` holds its description.
 
     What is no Exception there (the end of its time, say) is a StudentError: a test that expects an exception must not
@@ -53,6 +53,8 @@ def student_error(record, link=None, blobs=()) -> BaseException:
         error = error if isinstance(error, Exception) else _of_library(record, text, link, blobs)
     except (WireError, StudentError, TypeError, ValueError, KeyError):
         error = StudentError(text)
+    if record.get("cause") and depth:
+        CAUSE.__set__(error, student_error(record["cause"], None, (), depth - 1))
     lines = [str(line)[:300] for line in lines[:10]] if isinstance(lines, list) else []
     described = {"name": str(record.get("name"))[:100], "text": text, "lines": lines}
     object.__setattr__(error, "student", described)
@@ -72,8 +74,13 @@ def _of_library(record: dict, text: str, link, blobs) -> BaseException:
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         kind = getattr(builtins, str(record.get("builtin")), None) if _expectable(record) else StudentError
     arguments = link.value(record["args"], blobs) if link and "args" in record else [text]
-    error = kind.__new__(kind, *arguments)
-    fill(error, arguments)
+    try:
+        error = kind(*arguments)
+    except Exception:  # made in another way
+        error = kind.__new__(kind, *arguments)
+        fill(error, arguments)
+        state = link.value(record["state"], blobs) if link and "state" in record else {}
+        vars(error).update({name: value for name, value in state.items() if name.isidentifier() and name[0] != "_"})
     if kind is not StudentError and str(error) != text:
         error = kind.__new__(type(kind.__name__, (kind,), {"__str__": lambda self: text}), *arguments)
         fill(error, arguments)

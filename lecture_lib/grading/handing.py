@@ -27,8 +27,6 @@ MOCK = frozenset(dir(unittest.mock.Mock()))  # what would tell a mock, or be tol
 class Handing:
     """Everything of ours that the sandbox may refer to by number."""
 
-    PRINTED = 20_000
-
     def __init__(self, link):
         self.link = link
         self.asked: dict[int, object] = {}  # what is asked here

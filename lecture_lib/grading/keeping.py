@@ -4,11 +4,15 @@ A test does not see what the student's code does to its arguments unless the ins
 argument could be made equal to what it is compared with.
 """
 
+import contextlib
+import sys
+
 from lecture_lib.grading import errors, held, mirrors
 from lecture_lib.grading.decoding import Decoding, decode
 from lecture_lib.grading.encoding import Encoding, contents
 from lecture_lib.grading.wire import WireError
 
+PIECES, LONGEST = 20_000, 40_000  # of what was printed, and characters of one
 MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
 
 
@@ -18,6 +22,7 @@ class Keeping:
     def __init__(self, link):
         self.link, self.held = link, held.Held()
         self.kept: set[int] = set()  # containers that are arguments which the student's code has kept
+        self.warnings: list[tuple] = []
 
     def forget(self) -> None:
         """A new test begins."""
@@ -30,18 +35,27 @@ class Keeping:
         lent, changed = self.link.mirrors.loans.changed(out), self.held.changed()
         return message | {"lent": lent, "held": [[number, contents(thing, out)] for number, thing in changed]}
 
-    def returned(self, answer: dict, blobs: list, follow: bool) -> bool:
-        """Take over what the student's code did to them, if a test is to see it; whether it did anything."""
+    def besides(self, answer: dict, blobs: list) -> None:
+        """Take over what comes with an answer: what has changed over there, was printed and was warned of."""
         try:
-            mutated = self.link.mirrors.loans.returned(answer.get("lent"), blobs, follow)
-            for number, node in answer.get("held") or ():
-                content = decode(node, self.link.decoding(blobs))
-                mutated = mutated or number in self.kept
-                if follow:
-                    self.held.follow(number, content)
-            return mutated
+            self.link.mirrors.update(answer.get("changed"), blobs)
+            self._returned(answer, blobs, self.link.follow_mutations)
+            for stream, text in (answer.get("printed") or ())[:PIECES]:
+                with contextlib.suppress(ValueError, OSError):  # a test's own stream, closed
+                    (sys.stderr if stream == "err" else sys.stdout).write(str(text)[:LONGEST])
+            self.warnings += [(str(kind), str(text)[:1000]) for kind, text in (answer.get("warned") or ())[:100]]
         except MALFORMED as error:
             raise WireError(f"changes that are none ({type(error).__name__})") from None
+
+    def _returned(self, answer: dict, blobs: list, follow: bool) -> None:
+        """Note what the student's code did to parameters and containers of ours; see it, if a test is to see it."""
+        if self.link.mirrors.loans.returned(answer.get("lent"), blobs, follow):
+            self.link.mutated = True
+        for number, node in answer.get("held") or ():
+            content = decode(node, self.link.decoding(blobs))
+            self.link.mutated = self.link.mutated or number in self.kept
+            if follow:
+                self.held.follow(number, content)
 
     def hold(self, number: int, thing):
         """The container that a copy from the sandbox stands for: where a test sees changes, the one that it has."""

@@ -59,6 +59,7 @@ def member(link, number: int, name: str, described):
 
     method.__name__, method.__doc__ = name, str(described.get("doc") or "") or None
     method.__qualname__ = method.described = str(described.get("qualname"))[:200]
+    method.link = link
     if isinstance(described.get("parameters"), list):
         method.__signature__ = signatures.make(described["parameters"])
     return method

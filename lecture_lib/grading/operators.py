@@ -6,8 +6,15 @@ told what it compares with: they may be asked only where the instructor's own so
 
 import asyncio
 import copy
+import functools
 import operator
 import re
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
 
 VALUES = {
     "__len__": len,
@@ -34,7 +41,9 @@ VALUES = {
     "__deepcopy__": lambda thing, memo=None: copy.deepcopy(thing),
     "__enter__": lambda thing: type(thing).__enter__(thing),
     "__exit__": lambda thing, *error: type(thing).__exit__(thing, *error),
-    "__await__": lambda thing: asyncio.new_event_loop().run_until_complete(thing),
+    "__await__": lambda thing: _loop().run_until_complete(thing),
+    "__aiter__": aiter,
+    "__anext__": lambda thing: _loop().run_until_complete(anext(thing)),
 }
 
 

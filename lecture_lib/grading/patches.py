@@ -1,15 +1,17 @@
-"""What a test has put in the place of names that the student's code takes from around it: `input`, `time.sleep`.
+"""Names that tests and the student's code share, where their values change while a test runs.
 
-The names are those of the instructor's solution, so that a test's other names stay unknown to the student's code.
+A test may put something in the place of what the code takes from around it: `input`, `time.sleep`. The code may change
+variables of the notebook. The names are those of the instructor's solution: a test's others stay its own.
 """
 
 import ast
 import builtins
+import io
 import types
 
 from lecture_lib.grading import bindings
 
-PLAIN = (type(None), bool, int, float, str)
+PLAIN = (type(None), bool, int, float, str, io.IOBase)
 MISSING = object()
 
 
@@ -21,7 +23,13 @@ class Patches:
         nodes = [node for text in texts if (root := bindings.tree(text)) for node in ast.walk(root)]
         found = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
         self.attributes = {(node.value.id, node.attr) for node in found}
+        self.changing = sorted(set().union(*map(bindings.changing, texts)))
         self.before: dict = {}
+
+    def attach(self, link, space) -> None:
+        """Let a link tell the code what the test has replaced, and the test what the code has changed."""
+        link.patched = lambda: self.made(space.names)
+        link.called = lambda: self.changing and space.refresh(link.look(self.changing))
 
     def begin(self, space: dict) -> None:
         """A test begins, with these names."""
@@ -33,7 +41,7 @@ class Patches:
             return {}
         now = self._now(space)
         changed = {place: thing for place, thing in now.items() if thing is not self.before.get(place, MISSING)}
-        return {place: thing for place, thing in changed.items() if callable(thing) or type(thing) in PLAIN}
+        return {place: thing for place, thing in changed.items() if callable(thing) or isinstance(thing, PLAIN)}
 
     def _now(self, space: dict) -> dict:
         found = {("", name): space.get(name, getattr(builtins, name, MISSING)) for name in self.names}

@@ -26,6 +26,10 @@ def ask(thing, method: str, *args):
     return link.call(node["i"], args, {}, method)
 
 
+async def _later(thing, method: str):
+    return ask(thing, method)
+
+
 def may_ask(thing, method: str, *args) -> bool:
     """Whether a test may ask an object for something that decides."""
     return at(thing)[0].asking.may(thing, method, args)
@@ -33,6 +37,8 @@ def may_ask(thing, method: str, *args) -> bool:
 
 def value(method: str):
     """A special method that gives a value."""
+    if method == "__anext__":
+        return lambda self: _later(self, method)
     if method == "__exit__":  # the traceback stays here
         return lambda self, kind, error, traceback: ask(self, method, kind, error, None)
     return lambda self, *args: ask(self, method, *args)
@@ -125,6 +131,10 @@ class Function(Thing):
     @property
     def __class__(self):
         return types.FunctionType if at(self)[1].get("python") is True else type(self)
+
+    @property
+    def __module__(self) -> str:
+        return "__main__"
 
     @property
     def __name__(self) -> str:

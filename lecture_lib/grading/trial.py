@@ -11,6 +11,7 @@ from lecture_lib.grading import (
     placing,
     seeding,
     submission,
+    texts,
     trusted,
     verdicts,
     watching,
@@ -52,19 +53,18 @@ class Trial:
     def __post_init__(self):
         self.session = Session(self.start, self.limits)
         self.session.opened = self._opened
-        texts = [cell.text for cell in self.source.cells if cell.kind == "code" and cell.role in ("solution", "manual")]
         self.names = self.source.all_names()
-        self.patches = patches.Patches(texts, self.names)
-        self.changing = sorted(set().union(*map(bindings.changing, texts)))
+        code = [cell.text for cell in self.source.cells if cell.kind == "code" and cell.role in ("solution", "manual")]
+        self.patches = patches.Patches(code, self.names)
 
     def _opened(self, link) -> None:
         link.asking.names, link.given = frozenset(self.names), self.space.classes
-        link.patched = lambda: self.patches.made(self.space.names)
-        link.called = lambda: self.changing and self.space.refresh(link.look(self.changing))
+        self.patches.attach(link, self.space)
 
     def run(self, until: str | None = None) -> list[dict]:
         """All exercises' results, in order; those up to the one whose grade_id is `until` where that is given."""
         seeding.watch(self.session)
+        texts.watch()
         results = []
         self._run_texts(submission.START)
         for cell in self.source.cells:

@@ -12,6 +12,8 @@ import warnings
 
 from lecture_lib.grading import bindings
 
+ALL_NAMES = {"eval", "exec", "globals", "locals", "vars", "dir", "doctest"}  # with these, any name may be used
+
 
 class NoShell:
     """Stands for IPython's shell where there is none: magics do nothing, a timed cell is executed."""
@@ -89,7 +91,8 @@ class Namespace:
 
     def needed(self, tree: ast.AST) -> list[str]:
         """The student's names that code may use, by itself or through functions of the set-up."""
-        return sorted((mentioned(tree) | self.bodies) & self.students)
+        asked = mentioned(tree) | self.bodies
+        return sorted(self.students if asked & ALL_NAMES else asked & self.students)
 
     def bind(self, needed: list[str], values: dict) -> None:
         for name in needed:

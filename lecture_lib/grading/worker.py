@@ -86,10 +86,10 @@ class Worker:
         self.names.replace([])
         error = shell.run(self.shell, message["text"], message["seconds"])
         answer, out = self.answers.failed(error) if error is not None else ({}, None)
-        sys.stdout = sys.stderr = self.output
+        sys.stdout, sys.stderr = self.output, self.output.errors_stream
         found = {name: self.shell.user_ns.get(name) for name in message["given"]}
         self.handles.given |= {kind: name for name, kind in found.items() if isinstance(kind, type)}
-        return answer | {"output": self.output.take()}, out
+        return answer | {"output": "".join(text for _, text in self.output.take())}, out
 
     def do_look(self, message, come):
         """The values of names; those that are not defined are left out."""
