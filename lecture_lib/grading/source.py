@@ -14,6 +14,7 @@ from lecture_lib.grading import bindings
 
 SOLUTION, HIDDEN, SCHEME = "SOLUTION", "HIDDEN TESTS", "MARK SCHEME"
 ROLES = {SOLUTION: ("solution", "manual"), HIDDEN: ("test", "manual"), SCHEME: ("task",)}  # cells that may have them
+BLOCK = re.compile(r"(?ms)^ *(```|~~~).*?^ *\1")  # of code, in Markdown
 Fault = Callable[[str], "SourceError"]
 
 
@@ -47,20 +48,12 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The stem, which exercise and submissions share."""
         return self.path.stem
 
     def title(self, cell: Cell) -> str:
         """The heading above a cell in what the student sees; its grade_id where there is none."""
-        code = r"(?ms)^ *(```|~~~).*?^ *\1"
-        seen = [NotebookNode(cell_type=c.kind, source=re.sub(code, "", c.released)) for c in self.cells]
+        seen = [NotebookNode(cell_type=c.kind, source=BLOCK.sub("", c.released)) for c in self.cells]
         return notebook_format.heading(NotebookNode(cells=seen), cell.index) or cell.grade_id or ""
-
-    def solution_lines(self, cell: Cell) -> list[str]:
-        return list(cell.solution)
-
-    def hidden_lines(self, cell: Cell) -> list[str]:
-        return list(cell.hidden)
 
     def names(self, cell: Cell) -> tuple[str, ...]:
         """What the instructor's code of a cell binds or modifies at its top level, in order; not what it imports."""
