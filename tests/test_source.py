@@ -142,6 +142,7 @@ def test_several_regions_in_one_cell_are_all_cut(read):
 BLOCKS = st.lists(st.sampled_from(["a = 1", "", "if a:\n    b = 2", "# note", "print(a)"]), min_size=1, max_size=4)
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.lists(st.tuples(st.booleans(), BLOCKS), max_size=5))
 def test_what_is_outside_the_regions_stays_and_what_is_inside_goes(parts):
     text, outside, inside = [], [], []
@@ -300,6 +301,7 @@ def test_names_come_in_the_order_of_the_source(read):
 STATEMENTS = ["a = 1", "b: int = 2", "c += 1", "def d(): x = 1", "class e: y = 1", "f, *g = h", "(i := 1)", "import os"]
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.lists(st.sampled_from(STATEMENTS), max_size=8))
 def test_names_are_the_new_names_after_execution(chosen):
     text, before = "\n".join(chosen), {"c": 1, "h": [1, 2]}
