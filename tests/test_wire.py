@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lecture_lib.grading import arrays, decoding, encoding, scalars, wire
+from lecture_lib.grading import arrays, decoding, encoding, wire
 
 LIMIT = 2**24
 REPEATABLE = settings(

@@ -121,7 +121,8 @@ class Namespace:
     def _run(self, code: types.CodeType):
         value = eval(code, self.names)
         if code.co_flags & inspect.CO_COROUTINE:  # `await` at the top level, as notebooks allow
-            return asyncio.new_event_loop().run_until_complete(value)
+            with asyncio.Runner() as runner:
+                return runner.get_loop().run_until_complete(value)
         return value
 
     @contextlib.contextmanager
