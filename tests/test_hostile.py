@@ -117,7 +117,7 @@ class Run:
         done = subprocess.run(
             [sys.executable, "-c", GRADE, *folders, force or "resume", json.dumps(LIMITS)],
             cwd=self.root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, timeout=1500,
+            start_new_session=True, timeout=5400,
         )  # fmt: skip
         said = done.stdout.decode(errors="replace")
         assert done.returncode == 0, said[-3000:]
