@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
-from hostile import attacks, broken, course, harms, honest
+from hostile import attacks, broken, course, forgeries, harms, honest
 
-ENTRIES = [*honest.ENTRIES, *broken.ENTRIES, *attacks.ENTRIES, *harms.ENTRIES]
+ENTRIES = [*honest.ENTRIES, *broken.ENTRIES, *attacks.ENTRIES, *forgeries.ENTRIES, *harms.ENTRIES]
 LIMITS = {"memory": 2 * 2**30, "cell_seconds": 8, "call_seconds": 4, "total_seconds": 60, "cpu_seconds": 60}
 HELD_BACK = {  # what no student may see, and where it is
     "solution": course.SECRET,

@@ -184,6 +184,12 @@ class Link:
         answer, _ = self.request({"op": "derive", "name": name, "above": above, "space": space}, out)
         return answer["number"]
 
+    def lay(self, files: dict[str, bytes]) -> None:
+        """Write files into the folder in which the student's code works."""
+        for name, data in files.items():
+            out = self.encoding()
+            self.request({"op": "lay", "name": name, "data": encode(data, out)}, out)
+
     def run(self, text: str, seconds: float, given: list[str] = ()) -> dict:
         """Run a cell: {"output": str, "error": dict or missing}. `given` are classes in it that both sides have."""
         self.texts.cells.append(text)

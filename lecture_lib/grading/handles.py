@@ -67,6 +67,11 @@ class Handles:
         state = describing.given_state(thing)
         return None if state is None else {"t": "given", "k": out.beside(name, thing, state)}
 
+    def derive(self, name: str, above: list[int], space: list[list], come: Decoding) -> int:
+        """The number of a new class, whose methods are the other side's."""
+        bases = tuple(self.things[number] for number in above)
+        return self.number(type(bases[0])(name, bases, {name: decode(node, come) for name, node in space}))
+
     def offer(self, tensor: torch.Tensor) -> int:
         """The number of a tensor whose value both sides are to share from now on."""
         number = self.number(tensor)

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from lecture_lib import checks
-from lecture_lib.grading import bridge, judge, placing, sandbox, source, submission, trial, verdicts
+from lecture_lib.grading import beside, bridge, judge, placing, sandbox, source, submission, trial, verdicts
 from lecture_lib.grading.limits import Limits
 
 MEMORY = 16 * 2**30  # bytes that this process may reserve: what it works on comes from students
@@ -100,12 +100,15 @@ def _starter(request: dict, teacher: source.Source, limits: Limits, seed: str, s
         "limits": dataclasses.asdict(limits),
     }
     protect = [Path(path) for path in request.get("protect", [])] + [teacher.path.parent]
+    files = beside.files(teacher) if request.get("sandbox") else {}  # else it works in the folder where they lie
 
     def link() -> bridge.Link:
         data = judge.mnist_folder()
         box = start(request.get("sandbox"), limits, forbidden=forbidden, protect=protect, data=data)
         try:
-            return bridge.Link(box, hello)
+            made = bridge.Link(box, hello)
+            made.lay(files)
+            return made
         except bridge.SandboxLost as lost:  # before any code of a student's: the fault is ours, and no verdict
             box.close()
             raise bridge.NoSandbox(f"the sandbox did not start: {lost}\n{box.output()}") from None

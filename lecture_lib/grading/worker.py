@@ -6,6 +6,7 @@ supplies values, as the student's functions do anyway; what they are worth is de
 
 import contextlib
 import os
+import pathlib
 import sys
 import warnings
 
@@ -32,8 +33,7 @@ class Worker:
 
     def __init__(self, reader, writer, hello: dict):
         self.reader, self.writer, self.limit = reader, writer, hello["message"]
-        self.pid = os.getpid()
-        self.output, self.warned = shell.Captured(hello["output"]), []
+        self.pid, self.output, self.warned = os.getpid(), shell.Captured(hello["output"]), []
         self.shell = shell.start(self.output, self.warned)
         self.handles = handles.Handles(self.call_back)
         self.names = replacing.Replacing(self.shell.user_ns)
@@ -80,6 +80,12 @@ class Worker:
 
     def do_begin(self, message, come):
         self.handles.visitors.forget()
+        return {}, None
+
+    def do_lay(self, message, come):
+        path = pathlib.Path(message["name"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(decode(message["data"], come))
         return {}, None
 
     def do_run(self, message, come):
@@ -139,10 +145,7 @@ class Worker:
         return {}, None
 
     def do_derive(self, message, come):
-        """Make a class whose methods are the other side's."""
-        above = tuple(self.handles.things[number] for number in message["above"])
-        space = {name: decode(node, come) for name, node in message["space"]}
-        return {"number": self.handles.number(type(above[0])(message["name"], above, space))}, None
+        return {"number": self.handles.derive(message["name"], message["above"], message["space"], come)}, None
 
     def do_push(self, message, come):
         self.handles.overwrite(message["tensors"], come)
@@ -156,7 +159,7 @@ class Worker:
             )
 
     def call_back(self, number: int, what: str | None, args, kwargs):
-        """Do something with a thing of the other side, by its number; gives the value or raises what it raised."""
+        """Do something with a thing of the other side; gives the value or raises what it raised."""
         inputs = []
 
         def mark(tensor, node, out):
