@@ -139,7 +139,7 @@ def _faults(path: Path, group: list[Answer]) -> list[str]:
     part = needed(teacher, list(itertools.chain(*tests.values())), "\n".join(answer.text for answer in group))
     content = json.dumps(notebook(part, {answer.grade_id: answer.text for answer in group})).encode()
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        graded, _ = inner.graded({"limits": {}}, part, content, "answers", lambda event: None, twin.start)
+        graded, *_ = inner.graded({"limits": {}}, part, content, "answers", lambda event: None, twin.start)
     results_of = {exercise["id"]: exercise for exercise in graded}
     return [_fault(answer, teacher.name, [results_of[test.grade_id] for test in tests[answer]]) for answer in group]
 
