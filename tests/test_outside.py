@@ -1,6 +1,6 @@
 """Notebooks by instructors elsewhere: plain Python, classes, torch; their tests work through the pipe as they stand.
 
-tests/outside/ holds exercises in blocks: `# %% exercise name`, below it `given` (a set-up cell), `solution`, `test`,
+tests/outside/ (and tests/hostile/liars.txt, with wrong answers that cheat) holds exercises in blocks: `# %% exercise name`, below it `given` (a set-up cell), `solution`, `test`,
 and answers that are `right`, written differently, or `wrong`. The exercises of a file stand in one notebook.
 """
 
@@ -16,7 +16,7 @@ import pytest
 from lecture_lib import checks
 from lecture_lib.grading import inner, source, twin
 
-FILES = sorted((Path(__file__).parent / "outside").glob("*.txt"))
+FILES = sorted(Path(__file__).parent.glob("outside/*.txt")) + [Path(__file__).parent / "hostile" / "liars.txt"]
 HEAD = re.compile(r"# %% (imports|exercise [\w-]+|given|solution|test|right|wrong)")
 
 

@@ -41,15 +41,15 @@ def encoded(value, limit=LIMIT):
     return encoding.encode(value, out), out.blobs
 
 
-def decoded(node, blobs=()):
-    return decoding.decode(node, decoding.Decoding(list(blobs), None))
+def decoded(node, blobs=(), **more):
+    return decoding.decode(node, decoding.Decoding(list(blobs), None, **more))
 
 
-def over_the_pipe(value):
+def over_the_pipe(value, **more):
     stream = io.BytesIO()
     wire.send(stream, *encoded(value))
     stream.seek(0)
-    found = decoded(*wire.receive(stream, LIMIT))
+    found = decoded(*wire.receive(stream, LIMIT), **more)
     assert not stream.read()
     return found
 
@@ -194,7 +194,7 @@ SMALL = [
 
 @pytest.mark.parametrize("value", SMALL, ids=lambda value: type(value).__name__)
 def test_times_paths_and_queues_arrive(value):
-    found = over_the_pipe([value])[0]
+    found = over_the_pipe([value], paths=pathlib.Path)[0]
     assert (type(found), found) == (type(value), value)
     assert getattr(found, "fold", 0) == getattr(value, "fold", 0)
     assert getattr(found, "maxlen", None) == getattr(value, "maxlen", None)
@@ -219,11 +219,21 @@ def test_arrays_of_other_kinds_arrive():
     found = over_the_pipe(things)
     assert found.dtype == object and found.shape == (2, 2) and found.tolist() == things.tolist()
     masked = np.ma.masked_less(np.array([1.0, -1.0, 2.0]), 0)
-    found = over_the_pipe(masked)
+    found = over_the_pipe(masked, unusual=lambda what: what == "masked")
     assert type(found) is np.ma.MaskedArray and found.sum() == 3 and found.mask.tolist() == [False, True, False]
     sparse = torch.tensor([[0.0, 2.0], [0.0, 0.0]]).to_sparse()
     found = over_the_pipe(sparse)
     assert found.is_sparse and found.shape == (2, 2) and torch.equal(found.to_dense(), sparse.to_dense())
+
+
+def test_what_compares_in_an_unusual_way_is_refused_unless_asked_for():
+    with pytest.raises(wire.WireError):
+        over_the_pipe(np.ma.masked_less(np.array([1.0, -1.0, 2.0]), 0))
+
+
+def test_a_path_cannot_touch_a_file_unless_asked_for():
+    found = over_the_pipe(Path("a.txt"))
+    assert found == Path("a.txt") and not hasattr(found, "open")
 
 
 class Node:

@@ -10,7 +10,8 @@
 - one submission: `judge` is the process, with `inner` in another; `submission` reads the notebook, `placing` matches
   its cells to the source's, `trial` goes through them, `trusted` executes the instructor's code, `verdicts` finds words
 - the trusted end of the pipe: `session` (a sandbox, and another when it is lost), `bridge` (requests), `handing` and
-  `transfer` (what tests hand over), `keeping`, `lending` and `mirrors` (what both sides have: containers, parameters,
+  `transfer` (what tests hand over), `calling_back` (what may be done with that), `guarding` (what a test must not do
+  with a student's values), `keeping`, `lending` and `mirrors` (what both sides have: containers, parameters,
   gradients), `patches` (names that both use), `seeding`, `watching` (deadlines)
 - stand-ins there: `proxies` (functions and objects), `classes` and `members`, `nets`, `errors`, `stand_ins` (which is
   which), `signatures`, `texts` (how something is written), `operators` and `asking` (what may be asked of objects)

@@ -124,6 +124,7 @@ def _record(node, come, depth):
 def _masked(node, come, depth):
     import numpy as np
 
+    must(come.unusual("masked"))  # what is masked equals whatever it is compared with
     data, mask = come.items(node, depth, 2)
     must(type(data) is np.ndarray and type(mask) is np.ndarray and mask.dtype == bool)
     return np.ma.MaskedArray(data, mask)

@@ -10,6 +10,7 @@ import weakref
 
 from lecture_lib.grading import (
     asking,
+    calling_back,
     classes,
     decoding,
     errors,
@@ -23,6 +24,7 @@ from lecture_lib.grading import (
 )
 from lecture_lib.grading.encoding import Encoding, encode
 
+ENDING = {"__next__", "__anext__", "send", "throw", "asend", "athrow"}  # by StopIteration
 GRACE = 3.0  # seconds that the sandbox gets to stop by itself when its time is over
 
 
@@ -73,7 +75,8 @@ class Link:
         errors.warn(self.keeping.warnings)
         if "error" in answer and message["op"] != "run":
             self.late = self.late or errors.is_late(answer["error"])
-            raise self.handing.raised(answer["error"], blobs)
+            ends = {message.get("method"), message.get("attribute")} & ENDING
+            raise self.handing.raised(answer["error"], blobs, bool(ends))
         return answer, blobs
 
     def _exchange(self, message: dict, blobs: list, seconds: float) -> tuple[dict, list]:
@@ -89,7 +92,7 @@ class Link:
                     self.keeping.besides(answer, come)
                     if "callback" not in answer:
                         return answer, come
-                    wire.send(self.sandbox.writer, *self.handing.call_back(answer, come))
+                    wire.send(self.sandbox.writer, *calling_back.serve(self, answer, come))
         except (EOFError, OSError, ValueError):
             raise SandboxLost(self._reason()) from None
         except wire.WireError as error:
@@ -114,7 +117,7 @@ class Link:
 
     def decoding(self, blobs: list) -> decoding.Decoding:
         come = decoding.Decoding(blobs, None, self.mirrors.receive, named=self.named, given=self.given)
-        come.hold = self.keeping.hold
+        come.hold, come.unusual = self.keeping.hold, self.asking.may_give
         come.resolve = lambda node: self.handing.resolve(node, come)
         return come
 

@@ -5,6 +5,7 @@ No code of the sender's choosing runs. What is not plain goes to a hook: `resolv
 
 import collections
 import keyword
+import pathlib
 import unicodedata
 from dataclasses import dataclass, field
 
@@ -31,9 +32,10 @@ class Decoding:
     named: dict = field(default_factory=dict)  # classes of named tuples, which may be those of earlier messages
     given: dict = field(default_factory=dict)  # classes of which objects may be made, by name
     objects: list = field(default_factory=list)  # what is written beside the value
-    hold: object = lambda number, thing: (
-        thing
-    )  # is told of containers that both sides have, and gives the one that is meant
+    # Is told of containers that both sides have, and gives the one that is meant.
+    hold: object = lambda number, thing: thing
+    paths: type = pathlib.PurePath  # of a path: on the trusted side one that cannot touch a file
+    unusual: object = lambda what: False  # whether data may come that compares in an unusual way
 
     def items(self, node, depth: int, count: int | None = None) -> list:
         """The values within a node, as many as there must be."""
@@ -100,12 +102,22 @@ def named(name: str, fields: list, known: dict) -> type:
 def _graph(node, come, depth):
     """A value with objects of given classes, which are made empty and then filled, as they may refer to each other."""
     must(type(node["o"]) is list and not depth)
-    come.objects = [object.__new__(come.given[kind]) for kind, _ in node["o"]]
+    kinds = [come.given[kind] for kind, _ in node["o"]]
+    must(not any(hasattr(kind, "__del__") for kind in kinds))  # which would run at some time, with any attributes
+    come.objects = [object.__new__(kind) for kind in kinds]
     for thing, (_, state) in zip(come.objects, node["o"], strict=True):
         for name, value in decode(state, come, 1).items():
             must(_is_name(name) and not name.startswith("__"))
-            object.__setattr__(thing, name, value)
+            if not _computed(type(thing), name):
+                object.__setattr__(thing, name, value)
     return decode(node["v"], come, 1)
+
+
+def _computed(kind: type, name: str) -> bool:
+    """Whether a class has a method of this name, or something like it, which no attribute may take the place of."""
+    shared = next((vars(above)[name] for above in kind.__mro__ if name in vars(above)), None)
+    field = name in getattr(kind, "__dataclass_fields__", ())
+    return hasattr(type(shared), "__get__") and not hasattr(type(shared), "__set__") and not field
 
 
 def _held(node, come, depth):

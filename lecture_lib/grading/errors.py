@@ -87,6 +87,13 @@ def _of_library(record: dict, text: str, link, blobs) -> BaseException:
     return error
 
 
+def stopped(error: StopIteration | StopAsyncIteration) -> RuntimeError:
+    """What an end of a loop is where it ends none, as within a generator."""
+    made = RuntimeError(f"the code raised {type(error).__name__}")
+    made.student = getattr(error, "student", {"name": type(error).__name__, "text": str(error), "lines": []})
+    return made
+
+
 def warn(waiting: list) -> None:
     """Warn of what the student's code has warned of; afterwards nothing waits."""
     found, waiting[:] = list(waiting), []

@@ -16,12 +16,11 @@ import unittest.mock
 from torch import nn
 
 from lecture_lib.grading import errors, operators, signatures, stand_ins, transfer
-from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, encode
+from lecture_lib.grading.decoding import Decoding
+from lecture_lib.grading.encoding import Encoding
 from lecture_lib.grading.wire import WireError
 
 CALLED = types.FunctionType | types.MethodType | types.BuiltinFunctionType | types.LambdaType
-MOCK = frozenset(dir(unittest.mock.Mock()))  # what would tell a mock, or be told by it, how it is used
 
 
 class Handing:
@@ -31,7 +30,9 @@ class Handing:
         self.link = link
         self.asked: dict[int, object] = {}  # what is asked here
         self.guests: dict[int, object] = {}  # what has a copy there
-        self.raised_here: dict[int, Exception] = {}
+        self.raised_here: dict[int, Exception] = {}  # by functions of ours that were called back
+        self.failed: AssertionError | None = None  # the first one in a call back, whatever becomes of it over there
+        self.docs: dict[str, str] = {}  # by what stands for them over there
         self.numbers = itertools.count()
 
     def forget(self) -> None:
@@ -39,8 +40,11 @@ class Handing:
         self.asked.clear()
         self.guests.clear()
         self.raised_here.clear()
+        self.docs.clear()
+        self.failed = None
 
-    def _number(self, table: dict, thing) -> int:
+    def number(self, table: dict, thing) -> int:
+        """The number of a thing in a table, where it is from now on if it was not before."""
         found = next((number for number, other in table.items() if other is thing), None)
         if found is None:
             found = next(self.numbers)
@@ -56,8 +60,8 @@ class Handing:
         if isinstance(thing, types.TracebackType):
             return {"t": "tuple", "v": []}
         if isinstance(thing, CALLED) or self._only_here(thing):
-            return self._asked_here(thing)
-        number = self._number(self.guests, thing)
+            return self.asked_here(thing)
+        number = self.number(self.guests, thing)
         try:
             data = self._pickled(thing)
         except Exception:
@@ -65,19 +69,39 @@ class Handing:
             raise TypeError(f"a test cannot hand a {type(thing).__name__} to a student's function") from None
         return {"t": "guest", "i": number, "data": data, "version": transfer.version(thing, data)}
 
-    def _asked_here(self, thing) -> dict:
+    def asked_here(self, thing) -> dict:
+        """The description of what is asked for its values by calls back: no code, no text, no defaults."""
         function = isinstance(thing, CALLED)
         name = getattr(thing, "__name__", None) or type(thing).__name__
-        node = {"t": "asked", "i": self._number(self.asked, thing), "name": name, "function": function}
+        node = {"t": "asked", "i": self.number(self.asked, thing), "name": name, "function": function}
         if function:
-            return node | {"parameters": signatures.describe(thing), "doc": str(thing.__doc__ or "")[:1000]}
+            return node | {"parameters": signatures.describe(thing, defaults=False), "doc": self._doc(thing)}
         return node | {"special": operators.defined(type(thing))}
+
+    def _doc(self, thing) -> str | None:
+        """Something in the place of a docstring: whoever wraps a function can take it over, not read it."""
+        if not isinstance(thing.__doc__, str):
+            return None
+        known = {text: mark for mark, text in self.docs.items()}
+        found = known.get(thing.__doc__, f"(docstring {len(self.docs)} of a test)")
+        self.docs[found] = thing.__doc__
+        return found
+
+    def restored(self, text: str) -> str:
+        """A docstring of the student's side, with ours in it."""
+        for mark, doc in self.docs.items():
+            text = text.replace(mark, doc)
+        return text
 
     def _only_here(self, thing) -> bool:
         """Whether its copy would not do: it is changed by its use, or the sandbox lacks its class."""
-        kind = thing if isinstance(thing, type) else type(thing)
-        own = kind.__module__ == "__main__" and kind not in self.link.given.values()
-        return own or isinstance(thing, io.IOBase | unittest.mock.NonCallableMock | collections.abc.Iterator)
+        return self.is_own(thing if isinstance(thing, type) else type(thing)) or isinstance(
+            thing, io.IOBase | unittest.mock.NonCallableMock | collections.abc.Iterator
+        )
+
+    def is_own(self, kind: type) -> bool:
+        """Whether a test has made a class: no code of the test's goes over."""
+        return kind.__module__ == "__main__" and kind not in self.link.given.values()
 
     def _pickled(self, thing) -> str:
         file = io.BytesIO()
@@ -108,49 +132,22 @@ class Handing:
         except Exception:
             return False
 
-    def call_back(self, message: dict, blobs: list) -> tuple[dict, list]:
-        """Do on the sandbox's behalf what can be done with a thing that a test handed over, and with no other."""
-        out = self.link.encoding()
-        try:
-            come, what = self.link.decoding(blobs), message.get("what")
-            with self.link.mirrors.tracing():
-                args, kwargs = decode(message["args"], come), decode(message["kwargs"], come)
-                thing = None if what == "backward" else self.asked[message["callback"]]
-                value = (
-                    self.link.mirrors.own_backward(*args) if what == "backward" else self._do(thing, what, args, kwargs)
-                )
-                answer = {"op": "return", "value": encode(value, out)}
-        except (Exception, WireError) as error:
-            answer, out = {"op": "return", "error": self._described(error)}, self.link.encoding()
-        return self.link.keeping.told(answer, out), out.blobs
+    def caught(self) -> AssertionError | None:
+        """A failed assertion of the test's that the student's code, which called it, has caught."""
+        allowed = self.failed is None or self.link.asking.may_give("an end to a failed assertion")
+        return None if allowed else self.failed
 
-    def _do(self, thing, what, args: list, kwargs: dict):
-        if what is None:
-            return thing(*args, **kwargs)
-        if what in operators.ALL:
-            return operators.ALL[what](thing, *args)
-        mock = isinstance(thing, unittest.mock.NonCallableMock)
-        if what not in ("get", "set") or args[0].startswith("_") or (mock and (args[0] in MOCK or what == "set")):
-            raise AttributeError(f"{args[0]!r} of what the test handed over cannot be used")
-        value = getattr(thing, args[0]) if what == "get" else setattr(thing, *args)
-        if what == "get" and not callable(value) and not self.link.asking.may_read(thing, args[0]):
-            raise AttributeError(f"{args[0]!r} of what the test handed over cannot be read")
-        return value
+    def raised(self, record, blobs: list, may_end: bool = False) -> BaseException:
+        """The exception that a record stands for; one that a function of ours raised is itself again.
 
-    def _described(self, error: BaseException) -> dict:
-        kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
-        number = self._number(self.raised_here, error)
-        return {
-            "name": type(error).__name__,
-            "builtin": kinds[0] if kinds else "Exception",
-            "text": str(error)[:500],
-            "yours": number,
-        }
-
-    def raised(self, record, blobs: list) -> BaseException:
-        """The exception that a record stands for; one that a function of ours raised is itself again."""
+        Only what gives the next of several things `may_end` a loop.
+        """
         own = self.raised_here.get(record.get("yours")) if isinstance(record, dict) else None
-        return errors.student_error(record, self.link, blobs) if own is None else own
+        error = errors.student_error(record, self.link, blobs) if own is None else own
+        ends = isinstance(error, StopIteration | StopAsyncIteration) and not may_end
+        if ends and not self.link.asking.may_give("the end of a loop"):  # `all(map(f, xs))` would hold
+            return errors.stopped(error)
+        return error
 
 
 class _Pickler(pickle.Pickler):
@@ -166,6 +163,7 @@ class _Pickler(pickle.Pickler):
             return ("lent", self.link.mirrors.loans.number(thing)) if number is None else ("mine", number)
         if (number := stand_ins.number(thing, self.link)) is not None:
             return "mine", number
-        if isinstance(thing, types.FunctionType) and "<" in thing.__qualname__:
-            return ("asked", self.handing._asked_here(thing)["i"], thing.__name__)
+        local = isinstance(thing, types.FunctionType) and "<" in thing.__qualname__
+        if local or self.handing.is_own(type(thing)):
+            return "asked", self.handing.asked_here(thing)
         return None

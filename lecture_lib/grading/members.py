@@ -42,7 +42,10 @@ class Doc:
         self.text = text
 
     def __get__(self, thing, kind=None):
-        return self.text if thing is None else Attribute("__doc__").__get__(thing)
+        if thing is None:
+            return self.text
+        text = Attribute("__doc__").__get__(thing)
+        return proxies.at(thing)[0].handing.restored(text) if isinstance(text, str) else text
 
 
 def member(link, number: int, name: str, described):

@@ -35,12 +35,19 @@ def may_ask(thing, method: str, *args) -> bool:
     return at(thing)[0].asking.may(thing, method, args)
 
 
+def _leave(self, kind, error, traceback):
+    """`__exit__`: the traceback stays here, and so does what an assertion says, which cannot be put an end to."""
+    told = AssertionError() if isinstance(error, AssertionError) else error
+    suppressed = bool(ask(self, "__exit__", kind, told, None))
+    return suppressed and kind is not None and at(self)[0].asking.may_suppress(kind)
+
+
 def value(method: str):
     """A special method that gives a value."""
     if method == "__anext__":
         return lambda self: _later(self, method)
-    if method == "__exit__":  # the traceback stays here
-        return lambda self, kind, error, traceback: ask(self, method, kind, error, None)
+    if method == "__exit__":
+        return _leave
     return lambda self, *args: ask(self, method, *args)
 
 
@@ -142,7 +149,8 @@ class Function(Thing):
 
     @property
     def __doc__(self) -> str:
-        return str(at(self)[1].get("doc") or "") or None
+        link, node = at(self)
+        return link.handing.restored(str(node.get("doc") or "")) or None
 
     @property
     def __signature__(self) -> inspect.Signature:

@@ -93,9 +93,9 @@ def _deque(node, come, depth):
     return collections.deque(come.items(node, depth), node["n"])
 
 
-def _path(node, *_):
+def _path(node, come, depth):
     must(type(node["v"]) is str)
-    return (pathlib.PurePath if node["pure"] is True else pathlib.Path)(node["v"])
+    return (pathlib.PurePath if node["pure"] is True else come.paths)(node["v"])
 
 
 def _complex(node, *_):

@@ -2,18 +2,35 @@
 
 import builtins
 import inspect
+import re
 import sys
 
 SIMPLE = (type(None), bool, int, float, str)
+NAMES = re.compile(r"[\w\s.,|\[\]]*")  # an annotation as a text: `typing.get_type_hints` evaluates it
 MOST = 300  # parameters
 LONGEST = 200  # characters of a default or an annotation
 
 
-def describe(thing) -> list | None:
-    """[[name, kind, default, annotation], ...], and last [annotation of what is returned]; None where it has none."""
+class Unknown:
+    """An annotation that is no name, or a default that is not told."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __repr__(self):
+        return self.text
+
+
+def describe(thing, defaults: bool = True) -> list | None:
+    """[[name, kind, default, annotation], ...], and last [annotation of what is returned]; None where it has none.
+
+    Without `defaults` only that there are some is told, not what they are.
+    """
     try:
         made = inspect.signature(thing)
-        return [[p.name, int(p.kind), *map(_plain, (p.default, p.annotation))] for p in made.parameters.values()] + [
+        told = [p.default if defaults or p.default is p.empty else Unknown("...") for p in made.parameters.values()]
+        parameters = zip(made.parameters.values(), told, strict=True)
+        return [[p.name, int(p.kind), *map(_plain, (default, p.annotation))] for p, default in parameters] + [
             [_plain(made.return_annotation)]
         ]
     except Exception:  # not ValueError and TypeError alone: the student's code may be asked
@@ -37,10 +54,16 @@ def make(described) -> inspect.Signature:
         raise ValueError("no signature found")
     kinds = list(inspect._ParameterKind)
     parameters = [
-        inspect.Parameter(name, kinds[kind], default=_value(default), annotation=_value(annotation))
+        inspect.Parameter(name, kinds[kind], default=_value(default), annotation=_annotation(annotation))
         for name, kind, default, annotation in described[:-1]
     ]
-    return inspect.Signature(parameters, return_annotation=_value(described[-1][0]))
+    return inspect.Signature(parameters, return_annotation=_annotation(described[-1][0]))
+
+
+def _annotation(parts: list):
+    value = _value(parts)
+    harmless = not isinstance(value, str) or (NAMES.fullmatch(value) and "__" not in value)
+    return value if harmless else Unknown(value)
 
 
 def _value(parts: list):

@@ -65,6 +65,7 @@ class Trial:
         """All exercises' results, in order; those up to the one whose grade_id is `until` where that is given."""
         seeding.watch(self.session)
         texts.watch()
+        self.space.guard.watch()
         results = []
         self._run_texts(submission.START)
         for cell in self.source.cells:
@@ -164,16 +165,17 @@ class Trial:
         link = None
         try:
             needed = self.space.needed(tree)
-            values = self.session.look(needed, lambda link: link.begin(self._known(cell), follow))
+            permitted = asking.permitted(self.reference, cell.grade_id)
+            values = self.session.look(needed, lambda link: link.begin(permitted, follow))
             link = self.session.link
             self.space.bind(needed, values)
             self.patches.begin(self.space.names)
             seeding.reseed(f"{self.seed} {cell.grade_id}")
             with watching.limited(self.limits.test_seconds):
                 value = self.space.execute(tree, f"<{cell.grade_id}>")
-            error = None
             if needed and (link.late or not link.sandbox.alive()):  # and the test caught even that
                 raise bridge.SandboxLost("it ran longer than it may, or ended, in the middle of a check")
+            error = link.handing.caught() if link else None
         except bridge.SandboxLost as lost:
             self.session.lost(lost)
             value, error = None, lost
@@ -184,17 +186,7 @@ class Trial:
         if error is not None:
             self.space.names.clear()
             self.space.names.update(before)
-        self._learn(cell, follow, link, error)
+        self.learned[cell.grade_id] = asking.lesson(link.asking if link else None, follow, error)
+        if link:
+            link.handing.forget()
         return value, error, bool(link and link.mutated)
-
-    def _known(self, cell: Cell) -> set[tuple] | None:
-        """What may be asked of the student's objects."""
-        if self.reference is None:
-            return None
-        return set(map(tuple, self.reference.get(cell.grade_id, asking.UNKNOWN)["asked"]))
-
-    def _learn(self, cell: Cell, follow: bool, link, error) -> None:
-        """Note what an attempt of the solution's shows."""
-        message = "" if error is None else f"{type(error).__name__}: {str(error)[:300]}"
-        asked = sorted(link.asking.noted) if link else []
-        self.learned[cell.grade_id] = {"passes": error is None, "follow": follow, "asked": asked, "message": message}

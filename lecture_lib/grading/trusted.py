@@ -10,7 +10,7 @@ import sys
 import types
 import warnings
 
-from lecture_lib.grading import bindings
+from lecture_lib.grading import bindings, guarding
 
 ALL_NAMES = {"eval", "exec", "globals", "locals", "vars", "dir", "doctest"}  # with these, any name may be used
 
@@ -37,10 +37,12 @@ class Namespace:
         self.names = vars(self.module)
         self.names |= {"__builtins__": builtins, "display": lambda *args, **kwargs: None}
         self.names["get_ipython"] = lambda: NoShell(lambda text: self.execute(bindings.tree(text), "<cell>"))
+        self.classes: dict[str, type] = {}  # which the set-up has made, as it has in the sandbox
+        self.guard = guarding.Guard(self.classes)
+        self.names |= self.guard.names()
         self.students: set[str] = set()  # names whose values come from the sandbox
         self.bodies: set[str] = set()  # names that functions and classes of the instructor's mention
         self.put: dict = {}  # what was put in for a student's names
-        self.classes: dict[str, type] = {}  # which the set-up has made, as it has in the sandbox
 
     def setup(self, text: str) -> Exception | None:
         """Execute a set-up cell, statement by statement; what uses the student's names is left to the sandbox.
@@ -108,6 +110,7 @@ class Namespace:
 
     def execute(self, tree: ast.Module, name: str):
         """Run code, and give the value of its last line where that is an expression, else None."""
+        self.guard.read(tree)
         body, last = list(tree.body), None
         if body and isinstance(body[-1], ast.Expr):
             last = ast.Expression(body.pop().value)

@@ -178,13 +178,10 @@ class _Unpickler(pickle.Unpickler):
         self.visitors = visitors
 
     def persistent_load(self, reference):
-        kind, number, *name = reference
-        if kind == "lent":
-            return self.visitors.lent[number]
-        if kind == "mine":
-            return self.visitors.handles.things[number]
-        node = {"t": "asked", "i": number, "name": name[0], "function": True}
-        return self.visitors.resolve(node)
+        kind, which = reference
+        if kind == "asked":
+            return self.visitors.resolve(which)
+        return self.visitors.lent[which] if kind == "lent" else self.visitors.handles.things[which]
 
 
 def error(record: dict) -> Exception:
