@@ -1,7 +1,8 @@
 """Notebooks by instructors elsewhere: plain Python, classes, torch; their tests work through the pipe as they stand.
 
-tests/outside/ (and tests/hostile/liars.txt, with wrong answers that cheat) holds exercises in blocks: `# %% exercise name`, below it `given` (a set-up cell), `solution`, `test`,
-and answers that are `right`, written differently, or `wrong`. The exercises of a file stand in one notebook.
+tests/outside/ and tests/hostile/liars.txt (wrong answers that cheat) hold exercises in blocks: `# %% exercise name`,
+below it `given` (a set-up cell), `solution`, `test`, and answers that are `right`, written differently, or `wrong`. The
+exercises of a file stand in one notebook.
 """
 
 import itertools
@@ -16,7 +17,8 @@ import pytest
 from lecture_lib import checks
 from lecture_lib.grading import inner, source, twin
 
-FILES = sorted(Path(__file__).parent.glob("outside/*.txt")) + [Path(__file__).parent / "hostile" / "liars.txt"]
+TESTS = Path(__file__).parent
+FILES = [*sorted(TESTS.glob("outside/*.txt")), TESTS / "hostile" / "liars.txt"]
 HEAD = re.compile(r"# %% (imports|exercise [\w-]+|given|solution|test|right|wrong)")
 
 

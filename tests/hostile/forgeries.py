@@ -3,6 +3,8 @@
 And those that use what a test must be able to ask of one exercise, operators, to answer in another.
 """
 
+import re
+
 from . import course
 from .attacks import NOTHING, STOPPED
 
@@ -40,9 +42,6 @@ class Interval:
     __sub__ = __rsub__ = __abs__ = __float__ = zero
     __and__ = __add__ = __mul__ = __pow__ = me
     def __ne__(self, other): return False
-    def __len__(self): return 7
-    def __getitem__(self, i): return self
-    def __iter__(self): return iter([self] * 7)
     __hash__ = None
     shape = (6,)
 
@@ -63,7 +62,8 @@ class RunningMean(Interval):
 add("operators-elsewhere", "A class with the operators of one exercise, that agrees with everything, in all others.",
     EVIL, proof=True, interval=EVIL, **ELSEWHERE)  # fmt: skip
 add("operators-inherited", "The same by classes that only carry the name, and by subclasses.",
-    EVIL.replace("it = Interval()", "class Other(Interval): pass\nOther.__name__ = Other.__qualname__ = 'Interval'\nit = Other()"),
+    EVIL.replace("it = Interval()", "class Other(Interval): pass\n")
+    + "Other.__name__ = Other.__qualname__ = 'Interval'\nit = Other()",
     interval=EVIL, **ELSEWHERE)  # fmt: skip
 add("operators-that-spy", "Operators that note what they are compared with, and answers that give that.",
     """\
@@ -85,7 +85,7 @@ class Interval:
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------ forged descriptions
-add("forged-classes", "Classes that claim to be others: of a library, given by the instructor, a named tuple, an exception.",
+add("forged-classes", "Classes that claim to be a library's, given by the instructor, a named tuple, an exception.",
     WORKER + """\
 import itertools
 from lecture_lib.grading import describing
@@ -96,7 +96,8 @@ claims = [
     {"libraries": [["torch.distributions.normal", "Normal"]], "own": False},
     {"libraries": [["torch.fx.proxy", "Proxy"], ["torch.utils.data.dataset", "Dataset"]], "own": False},
     {"given": "Interval"}, {"given": "RunningMean"}, {"given": "nn"}, {"named": ["float", ["real"]]},
-    {"error": "AssertionError"}, {"error": "SystemExit"}, {"net": True}, {"own": True, "libraries": [["builtins", "float"]]},
+    {"error": "AssertionError"}, {"error": "SystemExit"}, {"net": True},
+    {"own": True, "libraries": [["builtins", "float"]]},
 ]
 def kind(thing, number, given):
     return honest(thing, number, given) | claims[next(turn) % len(claims)]
@@ -112,7 +113,8 @@ names = ["__eq__", "__ne__", "__lt__", "__bool__", "__sub__", "__abs__", "__clas
 def kind(thing, number, given):
     members = [[name, {"parameters": None, "doc": "", "qualname": "x"}] for name in names]
     members += [[name, None] for name in names]
-    return honest(thing, number, given) | {"members": members, "special": [n for n in names if n], "fields": [["x", True]] * 9}
+    more = {"members": members, "special": [n for n in names if n], "fields": [["x", True]] * 9}
+    return honest(thing, number, given) | more
 describing.kind = kind
 class Odd:
     def __eq__(self, other): return True
@@ -139,14 +141,14 @@ add("forged-wide-descriptions", "A class with millions of members, parameters an
 from lecture_lib.grading import describing
 honest = describing.kind
 def kind(thing, number, given):
-    many = [[f"m{i}", {"parameters": None, "doc": "d", "qualname": "q"}] for i in range(300_000)]
-    wide = {"members": many, "bases": [], "special": ["__len__"] * 300_000, "fields": [["f", True]] * 100_000}
-    return honest(thing, number, given) | wide | {"parameters": [["a", 1, [], []]] * 100_000}
+    many = [[f"m{i}", {"parameters": None, "doc": "d", "qualname": "q"}] for i in range(20_000)]
+    wide = {"members": many, "bases": [], "special": ["__len__"] * 20_000, "fields": [["f", True]] * 20_000}
+    return honest(thing, number, given) | wide | {"parameters": [["a", 1, [], []]] * 20_000}
 describing.kind = kind""",
     **PLAIN)  # fmt: skip
 
 # ------------------------------------------------------------------------------------ forged values
-add("forged-values", "Results that claim to be arguments, objects of the test's own, other numbers, or forms that are none.",
+add("forged-values", "Results that claim to be arguments, the test's own, other numbers, or forms that are none.",
     WORKER + """\
 import itertools
 nodes = [
@@ -154,15 +156,17 @@ nodes = [
     {"t": "mine", "i": 0}, {"t": "asked", "i": 0}, {"t": "import", "module": "os", "name": "system"},
     {"t": "given", "c": "Interval", "v": []}, {"t": "given", "k": 0}, {"t": "held", "n": 0, "v": [1]},
     {"t": "graph", "v": {"t": "given", "k": 0}, "o": [["Interval", {"t": "dict", "v": []}]]},
-    {"t": "handle", "i": 0, "kind": "class"}, {"t": "handle", "i": 0, "kind": "net", "c": 0, "tensors": [], "base": ["torch.nn", "Module"]},
-    {"t": "handle", "i": 1, "kind": "error", "c": 0, "text": "", "args": []}, {"t": "handle", "i": 2, "kind": "coroutine"},
-    {"t": "handle", "i": 3, "kind": "function", "python": True, "parameters": [["a b", 9, [1, 2, 3], 5], [[]]]},
-    {"t": "handle", "i": 4, "kind": "object", "c": "x"}, {"t": "handle", "i": True, "kind": "object", "c": 1},
 ]
+nodes += [{"t": "handle"} | node for node in (
+    {"i": 0, "kind": "class"}, {"i": 0, "kind": "net", "c": 0, "tensors": [], "base": ["torch.nn", "Module"]},
+    {"i": 1, "kind": "error", "c": 0, "text": "", "args": []}, {"i": 2, "kind": "coroutine"},
+    {"i": 3, "kind": "function", "python": True, "parameters": [["a b", 9, [1, 2, 3], 5], [[]]]},
+    {"i": 4, "kind": "object", "c": "x"}, {"i": True, "kind": "object", "c": 1},
+)]
 turn = itertools.count()
 visitors.export = lambda thing, out: dict(nodes[next(turn) % len(nodes)])""",
     **PLAIN)  # fmt: skip
-add("forged-answers", "Answers that also claim changes of arguments, parameters and containers, and that they are an argument.",
+add("forged-answers", "Answers that claim to be an argument, and changes of arguments, parameters and containers.",
     WORKER + """\
 send = worker.send
 def forge(answer, out):
@@ -175,13 +179,13 @@ visitors.held.changed = lambda: [(0, [5.0, 0.0, 5.0]), (1, {})]""",
 add("forged-beside", "Warnings and printed text by the million beside every answer, of kinds that are none.",
     WORKER + """\
 take = worker.output.take
-worker.output.take = lambda: [["err", "Interval" * 10]] * 400_000 + [[1, 2], ["out", "x" * 10_000_000]]
-worker.warned = [["AssertionError", "x"], ["SystemExit", "y"], [1, 2]] * 30_000
+worker.output.take = lambda: [["err", "Interval" * 10]] * 40_000 + [[1, 2], ["out", "x" * 2_000_000]]
+worker.warned = [["AssertionError", "x"], ["SystemExit", "y"], [1, 2]] * 5_000
 class Warned(list):
     def __getitem__(self, part): return list(self) if isinstance(part, slice) else super().__getitem__(part)
 worker.warned = Warned(worker.warned)""",
     ANY)  # fmt: skip
-add("forged-errors", "Errors that claim to be a skipped test, a mistake with a hint, an exit, or one of the test's own.",
+add("forged-errors", "Errors that claim to be a skipped test, a mistake, an exit, or one of the test's own.",
     WORKER + """\
 import itertools, unittest
 from lecture_lib.grading import shell
@@ -192,18 +196,20 @@ claims = [
     {"library": ["lecture_lib.grading.bridge", "NoSandbox"], "builtin": "BaseException"},
     {"library": ["torch", "Tensor"], "builtin": "type"}, {"builtin": "SystemExit", "args": [0]},
     {"builtin": "GeneratorExit"}, {"builtin": "StopIteration", "args": [5.0]}, {"yours": 0}, {"yours": {"a": 1}},
-    {"value": {"t": "handle", "i": 0, "kind": "error", "c": 0, "text": 5, "args": 7}}, {"lines": {"a": 1}, "text": ["x"]},
-    {"cause": {"cause": {"cause": {"cause": 5}}}}, {"args": {"t": "dict", "v": []}}, {"state": [1, 2], "library": ["json.decoder", "JSONDecodeError"]},
+    {"value": {"t": "handle", "i": 0, "kind": "error", "c": 0, "text": 5, "args": 7}},
+    {"lines": {"a": 1}, "text": ["x"]}, {"cause": {"cause": {"cause": {"cause": 5}}}},
+    {"args": {"t": "dict", "v": []}}, {"state": [1, 2], "library": ["json.decoder", "JSONDecodeError"]},
 ]
 turn, describe = itertools.count(), shell.describe
 shell.describe = lambda error, depth=3: describe(error, depth) | claims[next(turn) % len(claims)]
 def fail(*args, **kwargs):
     raise unittest.SkipTest("nothing to see")""",
-    **{name: text.replace("return Odd(mu)", "return fail()").replace("return Odd(x)", "return fail()").replace("return Odd(n)", "return fail()") for name, text in PLAIN.items()},
+    **{name: re.sub(r"return Odd\(\w+\)", "return fail()", text) for name, text in PLAIN.items()},
     running="class RunningMean:\n    count = 3\n    update = value = is_empty = fail")  # fmt: skip
-add("forged-gradients", "Parameters and gradients of the decoder are reported as whatever comes, by numbers that are none.",
+add("forged-gradients", "Parameters and gradients of the decoder are whatever comes, by numbers that are none.",
     WORKER + """\
-handles.changed = lambda out: [[i, [True, True], {"t": "tensor", "d": "float32", "s": [10**9], "b": 0}, None] for i in range(9)]""",
+huge = {"t": "tensor", "d": "float32", "s": [10**9], "b": 0}
+handles.changed = lambda out: [[i, [True, True], huge, None] for i in range(9)]""",
     STOPPED,
     decoder="""\
 class Decoder(nn.Module):
@@ -217,16 +223,20 @@ add("forged-callbacks", "Calls back that nobody asked for: of every number, ever
     WORKER + """\
 def probe():
     for number in range(30):
-        for what, args in ((None, []), ("get", ["__globals__"]), ("get", ["gi_frame"]), ("set", ["x", 1]), ("__eq__", [1]), ("backward", [0, 1.0])):
+        for what, args in ((None, []), ("get", ["__globals__"]), ("get", ["gi_frame"]), ("get", ["exact"]),
+                           ("set", ["x", 1]), ("__eq__", [1]), ("__reduce__", []), ("backward", [0, 1.0])):
             try:
                 worker.call_back(number, what, args, {})
             except Exception:
                 pass""",
     kl="def kl(mu, log_var):\n    probe()\n    return torch.zeros(mu.shape[:-1])",
-    standardize="def standardize(x):\n    worker.call_back(0, 'backward', [0, torch.ones(1)], {})\n    return x")  # fmt: skip
+    standardize="""\
+def standardize(x):
+    worker.call_back(0, 'backward', [0, torch.ones(1)], {})
+    return x""")  # fmt: skip
 
-# ------------------------------------------------------------------------------------ objects that are hard to describe
-add("evil-classes", "Classes and metaclasses that lie about names, modules and bases, raise when they are looked at, or loop.",
+# ------------------------------------------------------------------------------------ what is hard to describe
+add("evil-classes", "Classes and metaclasses that lie about names, modules and bases, raise when looked at, or loop.",
     """\
 class Meta(type):
     def __getattribute__(cls, name):
@@ -264,7 +274,11 @@ def flood():
 warnings.simplefilter("always")""",
     kl="def kl(mu, log_var):\n    flood()\n    return torch.zeros(mu.shape[:-1])",
     rows="def row_distances(x, center):\n    warnings.warn(Bad())\n    return np.zeros(len(x))",
-    standardize="def standardize(x):\n    warnings.simplefilter('error')\n    warnings.warn('AssertionError')\n    return x")  # fmt: skip
+    standardize="""\
+def standardize(x):
+    warnings.simplefilter('error')
+    warnings.warn('AssertionError')
+    return x""")  # fmt: skip
 add("evil-sources", "Functions whose text is not what runs, and text that is hard to compile.",
     "source = '(' * 90 + ')' * 90\n" + "\n".join(f"x{i} = {'-' * 400}1" for i in range(30)),
     kl="import linecache\ndef kl(mu, log_var):\n    return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1)\n"
