@@ -78,7 +78,8 @@ def describe(error: BaseException, depth: int = 3) -> dict:
     kinds = [kind for kind in type(error).__mro__ if kind.__module__ == "builtins"]
     try:
         with watching.limited(1.0):
-            text = str(error)[:SHOWN]
+            plain = isinstance(error, SyntaxError) and type(error).__module__ == "builtins"
+            text = str(error.msg if plain else error)[:SHOWN]  # without the cell's file name
     except BaseException:
         text = "(its text cannot be shown)"
     cause = error.__cause__ if depth else None
