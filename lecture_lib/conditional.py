@@ -55,7 +55,7 @@ def given(model: vae.VAE, labels, n_classes: int = 10) -> vae.VAE:
 def negative_elbo(
     model: vae.VAE, x: Tensor, beta: float = 1.0, n_samples: int = 1, *, n_classes: int = 10
 ) -> dict[str, Tensor]:
-    """-(E_q[log p(x|y, z)] - beta KL(q(z|x, y) || p(z))) and its parts, of rows `with_labels`. Eq. (7.5).
+    """-(E_q[log p(x|y, z)] - beta KL(q(z|x, y) || p(z))) and its parts, of rows `with_labels`. Eq. (7.11).
 
     Entries as in `vae.negative_elbo`. Its bound is one on log p(x|y).
     """

@@ -51,7 +51,7 @@ LAYERS = (Layer(4, 2, 1, 8), Layer(4, 2, 1, 16))  # 28 -> 14 -> 7: no pixel is l
 
 
 def output_size(width: int, kernel: int, stride: int = 1, padding: int = 0, *, dilation: int = 1, floor=False) -> int:
-    """(W - F + 2 P) / S + 1 of a convolution or of pooling; F = dilation (kernel - 1) + 1. Eq. (7.1).
+    """(W - F + 2 P) / S + 1 of a convolution or of pooling; F = dilation (kernel - 1) + 1. Eq. (7.2).
 
     Where this is not whole, some pixels meet no window: ValueError, or rounded down if `floor`, as in PyTorch.
     """
@@ -72,7 +72,7 @@ def output_size(width: int, kernel: int, stride: int = 1, padding: int = 0, *, d
 def transposed_output_size(
     width: int, kernel: int, stride: int = 1, padding: int = 0, *, dilation: int = 1, output_padding: int = 0
 ) -> int:
-    """(W - 1) S - 2 P + F + output_padding: a width of which a convolution makes W, rounding down. Eq. (7.2)."""
+    """(W - 1) S - 2 P + F + output_padding: a width of which a convolution makes W, rounding down. Eq. (7.10)."""
     _check_whole(1, width=width, kernel=kernel, stride=stride, dilation=dilation)
     _check_whole(0, padding=padding, output_padding=output_padding)
     if output_padding >= max(stride, dilation):
@@ -84,7 +84,7 @@ def transposed_output_size(
 
 
 def shapes(layers: Sequence[Layer], width: int, channels: int = 1, *, floor: bool = False) -> list[tuple[int, int]]:
-    """(channels, width) of the input and of each layer's output. Errors name the layer. Eqs. (7.1), (7.2)."""
+    """(channels, width) of the input and of each layer's output. Errors name the layer. Eqs. (7.2), (7.10)."""
     _check_whole(1, width=width, channels=channels)
     found = [(channels, width)]
     for i, layer in enumerate(_stack(layers)):
@@ -100,7 +100,7 @@ def shapes(layers: Sequence[Layer], width: int, channels: int = 1, *, floor: boo
 
 
 def parameter_count(layers: Sequence[Layer], channels: int = 1) -> list[int]:
-    """(kernel^2 C + 1) K of each layer: K filters over C channels, each with a bias; none in pooling. Eq. (7.3)."""
+    """(kernel^2 C + 1) K of each layer: K filters over C channels, each with a bias; none in pooling. Eq. (7.4)."""
     _check_whole(1, channels=channels)
     counts = []
     for layer in _stack(layers):
@@ -110,7 +110,7 @@ def parameter_count(layers: Sequence[Layer], channels: int = 1) -> list[int]:
 
 
 def receptive_field(layers: Sequence[Layer]) -> int:
-    """1 + sum_l (F_l - 1) prod_(i < l) S_i: the width, border included, that an output pixel sees. Eq. (7.4)."""
+    """1 + sum_l (F_l - 1) prod_(i < l) S_i: the width, border included, that an output pixel sees. Eq. (7.8)."""
     layers = _stack(layers, KINDS[:2])
     return 1 + sum(layer.dilation * (layer.kernel - 1) * jump(layers[:i]) for i, layer in enumerate(layers))
 

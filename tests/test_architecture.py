@@ -17,20 +17,27 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 # Top to bottom. A module imports from lower rows only; within a row, only the pairs named below.
 ROWS = [
     "grading",
-    "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets slides",
-    "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots",
+    "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets "
+    "density_widgets conditional_widgets slides",
+    "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
-    "autoencoder vae convolution conditional",
-    "intrinsic_dimension danco density mixture",
-    "latent_variables monte_carlo graphs elbo gradients likelihoods pca concentration",
+    "autoencoder vae convolution conditional reading",
+    "intrinsic_dimension danco density histogram bandwidth mixture mixture_steps",
+    "latent_variables monte_carlo graphs elbo gradients likelihoods pca concentration kernels kernel_sums",
     "gaussians quadrature ledger neighbors manifolds",
-    "candidates pairwise",
-    "special integers",
+    "candidates pairwise gauss_sums quadratic_features clustering",
+    "special integers observations",
 ]
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules.split()}
 WITHIN_A_ROW = {
     ("notebooks", "notebook_format"),
     ("danco", "intrinsic_dimension"),
+    ("density", "histogram"),
+    ("density", "bandwidth"),
+    ("histogram", "bandwidth"),
+    ("mixture", "mixture_steps"),
+    ("mixture", "bandwidth"),
+    ("kernel_sums", "kernels"),
     ("training", "records"),
     ("training", "meters"),
     ("data", "downloads"),
@@ -41,13 +48,17 @@ WITHIN_A_ROW = {
     ("candidates", "pairwise"),
     ("latent_variables", "monte_carlo"),
     ("conditional", "vae"),
+    ("reading", "conditional"),
     ("graph_plots", "plots"),
     ("gaussian_widgets", "widgets"),
     ("dimension_widgets", "widgets"),
     ("pca_widgets", "widgets"),
+    ("density_widgets", "widgets"),
+    ("conditional_widgets", "widgets"),
     ("gaussian_plots", "plots"),
     ("dimension_plots", "plots"),
     ("pca_plots", "plots"),
+    ("density_plots", "plots"),
     ("convolution_plots", "plots"),
 }
 DISPLAY = {"matplotlib", "IPython", "ipywidgets"}

@@ -25,6 +25,7 @@ EXEMPT: dict[str, set[str]] = {
     "notebooks/03_elbo": {"gap-explorer"},
     "notebooks/04_gaussian_kl": {"divergence-explorer"},
     "notebooks/06_vae_on_mnist": {"explorer"},
+    "notebooks/07_convolutional_vae": {"digit-explorer"},
     "notebooks/08_pca": {"components-explorer"},
     "notebooks/09_intrinsic_dimension": {"dimension-explorer"},
 }

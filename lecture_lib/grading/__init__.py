@@ -3,7 +3,8 @@
 `python -m lecture_lib.grading` is the way in. What the modules do, in the order in which work passes through them:
 
 - the instructor's notebook: `source` reads it (`bindings` its code), `release` writes the exercise, `leakage` looks for
-  what must not be in it; `answers` and `selfcheck` try listed mistakes before students do, `escapes` the sandbox
+  what must not be in it; `answers` (with what each `needs`) and `selfcheck` try listed mistakes before students do,
+  `escapes` the sandbox
 - a class: `grade` runs all (`single` one student, `handed_in` opens files that may be anything, `jury` asks a judge
   process, `reference` has it grade the solution first, `lock` keeps a second grader out, `results` keeps records);
   `check` is a student's own run

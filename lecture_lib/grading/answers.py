@@ -12,7 +12,6 @@ After `->` stands what the message must contain; where two mistakes cannot be to
 import concurrent.futures
 import contextlib
 import dataclasses
-import functools
 import itertools
 import json
 import multiprocessing
@@ -21,7 +20,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from lecture_lib.grading import bindings, inner, judge, results, source, trusted, twin
+from lecture_lib.grading import inner, judge, needs, results, source, twin
 from lecture_lib.grading.source import Cell, Source
 
 PRELOADED = ["matplotlib.pyplot", "torch._dynamo", *(f"lecture_lib.{name}" for name in ("plots", "vae", "training"))]
@@ -120,15 +119,15 @@ def together(teacher: Source, listed: list[Answer]) -> list[list[Answer]]:
     """The answers in groups: within one, each is to another exercise, and no exercise needs another one's answer."""
     groups: list[tuple[list[Answer], set[str], set[str]]] = []  # with the ids of its exercises, and what they need
     for answer in listed:
-        cells = needed(teacher, tests_of(teacher, answer.grade_id), answer.text).cells
-        needs = {cell.grade_id for cell in cells if cell.role == "solution"} - {answer.grade_id}
-        fitting = [g for g in groups if answer.grade_id not in g[1] | g[2] and not needs & g[1]]
+        cells = needs.needed(teacher, tests_of(teacher, answer.grade_id), answer.text).cells
+        others = {cell.grade_id for cell in cells if cell.role == "solution"} - {answer.grade_id}
+        fitting = [g for g in groups if answer.grade_id not in g[1] | g[2] and not others & g[1]]
         if not fitting:
             fitting = [([], set(), set())]
             groups += fitting
         fitting[0][0].append(answer)
         fitting[0][1].add(answer.grade_id)
-        fitting[0][2].update(needs)
+        fitting[0][2].update(others)
     return [group for group, _, _ in groups]
 
 
@@ -136,7 +135,7 @@ def _faults(path: Path, group: list[Answer]) -> list[str]:
     """As `faults`, for one group, in this process."""
     teacher = source.read(path)
     tests = {answer: tests_of(teacher, answer.grade_id) for answer in group}
-    part = needed(teacher, list(itertools.chain(*tests.values())), "\n".join(answer.text for answer in group))
+    part = needs.needed(teacher, list(itertools.chain(*tests.values())), "\n".join(answer.text for answer in group))
     replaced = {answer.grade_id: answer.text for answer in group}
     graded, shown = _graded(part, replaced, None)
     if any(test["asked"] or test["follow"] for test in shown.values()):  # then the solution decides what may be asked
@@ -151,38 +150,6 @@ def _graded(part: Source, replaced: dict[str, str], reference: dict | None) -> t
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         graded, _, shown = inner.graded(request, part, content, "answers", lambda event: None, twin.start)
     return graded, shown
-
-
-def needed(teacher: Source, tests: list[Cell], text: str) -> Source:
-    """The source without what some tests do not need: other tests, answers they do not use, and demonstrations."""
-    code = [cell for cell in teacher.cells if cell.kind == "code" and cell.role in ("plain", "locked", "solution")]
-    names, words = _vocabulary(teacher)
-    students = {name for cell in code if cell.role == "solution" for name in names[cell.index]}
-    asked = set().union(*(_mentions(test.text) for test in tests))
-    used, kept = asked | _mentions(text), set()
-    for _ in code:  # until nothing is added: what a test uses may use something else
-        for cell in code:
-            if cell.role == "solution":
-                wanted = names[cell.index] & used
-            else:
-                wanted = not students & words[cell.index] or names[cell.index] & asked
-            if wanted:
-                kept.add(cell)
-                used |= words[cell.index] if cell.role == "solution" else set()
-    return dataclasses.replace(teacher, cells=[c for c in teacher.cells if c in kept or c in tests or c.kind != "code"])
-
-
-@functools.lru_cache(maxsize=4)
-def _vocabulary(teacher: Source) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
-    """What each code cell binds, and what it mentions, by index."""
-    code = [cell for cell in teacher.cells if cell.kind == "code"]
-    return {c.index: set(teacher.names(c)) for c in code}, {c.index: _mentions(c.text) for c in code}
-
-
-def _mentions(text: str) -> set[str]:
-    """The names that code uses; all words of what is not valid Python."""
-    root = bindings.tree(text)
-    return trusted.mentioned(root) if root else set(re.findall(r"\w+", text))
 
 
 def _fault(answer: Answer, notebook: str, ours: list[dict]) -> str:

@@ -22,6 +22,7 @@ SHOWING = {
     "gradebook",
     "leakage",
     "marks",
+    "needs",
     "pages",
     "release",
 }
