@@ -53,9 +53,8 @@ class Session:
 
     def look(self, names: list[str], begin=lambda link: None) -> dict:
         """The values of the student's names; once more in a new sandbox if this one is lost over it."""
-        if not names:  # but perhaps names for what earlier tests have made
-            if self.link is not None and self.link.sandbox.alive():
-                begin(self.link)
+        if not names:
+            self._begin(begin)
             return {}
         for again in (False, True):
             try:
@@ -66,6 +65,14 @@ class Session:
                 if again:
                     raise
                 self.lost(lost)
+
+    def _begin(self, begin) -> None:
+        """Tell the link, if there is one, of a test that uses at most what earlier ones have made."""
+        try:
+            if self.link is not None and self.link.sandbox.alive():
+                begin(self.link)
+        except bridge.SandboxLost as lost:
+            self.lost(lost)
 
     def lost(self, why: Exception) -> str:
         self.losses.append(str(why))
