@@ -121,7 +121,9 @@ def labels(options) -> None:
         training.train(model, conditional.negative_elbo, conditional.with_labels(x, y), **more)
         row = measured(model, reader, x, y, bits, y_test)
         found[kind, latent_dim] = row
-        print(f"{kind + f', J = {latent_dim}':26}" + "".join(f"{value:12.4g}" for value in row))
+        print(
+            f"{kind + f', J = {latent_dim}':26}" + "".join(f"{value:12.1f}" for value in row[:-1]) + f"{row[-1]:12.2f}"
+        )
     for kind in (PLAIN, CONV):
         rows = [found[kind, latent_dim] for latent_dim in sorted(options.latent_dims)]
         less, more = ([row[i] for row in rows] for i in (3, 5))

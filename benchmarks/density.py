@@ -37,14 +37,17 @@ from lecture_lib import density, device
 
 OURS, SINGLE, SKLEARN, SCIPY = "ours, float64", "ours, float32", "scikit-learn", "SciPy"
 PEAK = """
-import resource, sys, torch
+import sys, torch
 from lecture_lib import density
+def peak():
+    return 1024 * int(next(row for row in open("/proc/self/status") if row.startswith("VmHWM")).split()[1])
 n, m, dim = map(int, sys.argv[1:])
 density.KernelDensity(0.5).fit(torch.rand(99, dim)).score_samples(torch.rand(99, dim))
 x, q = torch.randn(n, dim), torch.randn(m, dim)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew: Linux only
+before = peak()
 density.KernelDensity(0.5, memory=2**26).fit(x).score_samples(q)
-print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+print(peak() - before)
 """
 
 
@@ -128,13 +131,14 @@ def grid(options) -> None:
     taken = {name: statistics.median(values[1:]) for name, values in seconds.items()}
     for name in runs:
         print(f"{name:18}{taken[name]:9.4f}{errors[name]:10.0e}")
-    slower = [name for name in runs if name != "ours" and taken[name] >= taken["ours"]]
     equal = [name for name in runs if name != "ours" and errors[name] <= errors["ours"]]
     print(f"\nKDEpy reaches the error of ours: {', '.join(equal) or 'on none of these grids'}")
-    best = min(errors[name] for name in runs if name != "ours" and name not in slower)
-    print(f"in the time of ours its error is {best:.0e}, that of ours {errors['ours']:.0e}")
     good = all(taken[name] >= taken["ours"] for name in equal)
-    print(f"no slower than KDEpy at equal error: {verdict(good)}")
+    print(f"no slower than KDEpy at the error of ours, {errors['ours']:.0e}: {verdict(good)}")
+    best = min(errors[name] for name in runs if name != "ours")
+    quick = min(taken[name] for name in runs if name != "ours" and errors[name] < 1.5 * best)
+    print(f"no slower than KDEpy at its least error, {best:.0e}: {taken['ours'] / quick:.0f} times as long: ", end="")
+    print(verdict(taken["ours"] <= quick))
 
 
 def memory(options) -> None:

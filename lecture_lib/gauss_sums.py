@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 WIDTH, ORDER = 0.5, 24
-LEAST = 1e-2  # smaller sums come from far away, where the series is not good enough: their queries are left to others
+LEAST = 1e-12  # smaller sums come from far away, where the series is not good enough: their queries are left to others
 FAR = 2**40  # boxes: beyond, the place within a box has too few digits
 AT_ONCE = 2**11  # boxes of queries
 

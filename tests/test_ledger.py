@@ -244,6 +244,9 @@ BROKEN_ON_PURPOSE = [  # module, line, what it says, what it then says wrongly
         "kl_divergence(Normal(torch.zeros_like(v.mu), 1.0), Normal(v.mu, v.sigma))",
     ),  # KL of p and q
     ("vae_on_mnist", "6.15", "- math.log(256)", "+ math.log(256)"),  # a sign
+    ("convolutional_vae_layers", "7.4", "(v.F**2 * v.D1 + 1)", "(v.F**2 * v.D1)"),  # the biases forgotten
+    ("convolutional_vae_layers", "7.10", "- 2 * v.P", "- v.P"),  # padding on one side
+    ("convolutional_vae_conditional", "7.16", "- mean_log(v.y, v.y)", "+ mean_log(v.y, v.y)"),  # a sign
     ("pca_axes", "8.11", "torch.cov(v.x.T, correction=0)", "torch.corrcoef(v.x.T)"),  # as in the notes
     ("pca_probabilistic", "8.35", "(v.eigenvalues - v.c)", "v.eigenvalues"),  # the noise not subtracted
     ("intrinsic_dimension_counting", "9.3", "v.rho * sliced(v.d) * v.r", "v.rho * v.r"),  # no volume, as in the notes

@@ -28,6 +28,7 @@ EXEMPT: dict[str, set[str]] = {
     "notebooks/07_convolutional_vae": {"digit-explorer"},
     "notebooks/08_pca": {"components-explorer"},
     "notebooks/09_intrinsic_dimension": {"dimension-explorer"},
+    "notebooks/10_density_estimation": {"density-explorer"},
 }
 NOT_COMPARED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
 LONGEST_CELL = 15
