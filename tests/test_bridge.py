@@ -283,7 +283,7 @@ LYING = {
     ),
     "no data where an exception is asked for": (
         "def f(): raise ValueError",
-        "def f(): return torch.zeros(2).to_sparse()",
+        "def f(): return torch.zeros(2, device='meta')",
         "try:\n    f()\nexcept Exception:\n    pass\nelse:\n    assert False",
         "layout",
     ),
@@ -315,7 +315,7 @@ LYING = {
         "def f(): return torch.zeros(2)",
         "def f(): return torch.zeros(2).to_sparse()",
         "assert torch.equal(f(), torch.zeros(2))",
-        "layout",
+        "",
     ),
     "nothing": ("def f(): return 1", "", "assert f() == 1", "You have not changed"),
     "another name": ("def f(): return 1", "def g(): return 1", "assert f() == 1", "is not defined"),
@@ -381,17 +381,23 @@ def graded(path, data, limits=LIMITS, kind="none"):
     pieces, _ = submission.read(data)
     hello = {"message": limits.message, "output": limits.output, "call_seconds": limits.call_seconds, "seed": 1}
     hello |= {"forbidden": list(teacher.forbidden()), "limits": dataclasses.asdict(limits)}
-    methods = trial.special_methods(teacher)
+    hello |= {"names": sorted(teacher.all_names())}
 
     def start():
-        return bridge.Link(sandbox.start(kind, limits), hello, methods)
+        return bridge.Link(sandbox.start(kind, limits), hello)
 
-    run = trial.Trial(teacher, placing.plan(teacher, pieces), start, limits, "seed")
+    def run(plan, reference=None):
+        one = trial.Trial(teacher, plan, start, limits, "seed", reference=reference)
+        try:
+            return one, one.run()
+        finally:
+            one.close()
+
     checks.enforced = False
     try:
-        return {result["id"]: result for result in run.run()}
+        solution, _ = run(placing.plan(teacher, submission.read(path.read_bytes())[0]))
+        return {result["id"]: result for result in run(placing.plan(teacher, pieces), solution.learned)[1]}
     finally:
-        run.close()
         checks.enforced = True
 
 

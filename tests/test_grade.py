@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from lecture_lib.grading import __main__ as cli
-from lecture_lib.grading import grade, jury, results, single
+from lecture_lib.grading import grade, jury, reference, results, single
 
 FAKE = """
 import json, os, pathlib, subprocess, sys, time
 request = json.loads(sys.stdin.readline())
+if request.get("learn"):
+    print(json.dumps({"learned": json.loads(os.environ.get("FAKE_LEARNED", "{}"))})); sys.exit()
 path, here = request["submission"], pathlib.Path(__file__).parent
 words = (pathlib.Path(path).read_text() if path else "").split() + ["", ""]
 with open(here / "log", "a") as log:
@@ -242,7 +244,7 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="processes are looked up as Linux lists them")
 def test_a_judge_that_hangs_is_killed_with_its_children(course, monkeypatch):
-    monkeypatch.setattr(single, "GRACE", 0.5)
+    monkeypatch.setattr(reference, "GRACE", 0.5)
     hand_in(course, ada="points 4", bob="hang")
     graded = course.run(limits={"total_seconds": 0.5})
     assert graded["bob"]["error"] == "the judge was stopped after 1.5 seconds"

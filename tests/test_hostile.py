@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import pytest
-from hostile import attacks, broken, course, harms, honest
+from hostile import attacks, broken, course, forgeries, harms, honest
 
-ENTRIES = [*honest.ENTRIES, *broken.ENTRIES, *attacks.ENTRIES, *harms.ENTRIES]
+ENTRIES = [*honest.ENTRIES, *broken.ENTRIES, *attacks.ENTRIES, *forgeries.ENTRIES, *harms.ENTRIES]
 LIMITS = {"memory": 2 * 2**30, "cell_seconds": 8, "call_seconds": 4, "total_seconds": 60, "cpu_seconds": 60}
 HELD_BACK = {  # what no student may see, and where it is
     "solution": course.SECRET,
@@ -117,7 +117,7 @@ class Run:
         done = subprocess.run(
             [sys.executable, "-c", GRADE, *folders, force or "resume", json.dumps(LIMITS)],
             cwd=self.root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, timeout=1500,
+            start_new_session=True, timeout=5400,
         )  # fmt: skip
         said = done.stdout.decode(errors="replace")
         assert done.returncode == 0, said[-3000:]

@@ -295,7 +295,7 @@ def test_imports_headers_and_trifles_of_a_solution_may_be_shown(read):
 def test_a_hidden_test_may_share_lines_with_visible_tests_but_not_with_plain_cells(read):
     src = read()
     shared = "x = torch.randn(7, 5, generator=generator)"
-    assert shared in src.hidden_lines(src.cells[3])
+    assert shared in src.cells[3].hidden
     assert shared in src.cells[3].released
     src = read(cell('assert kl(x, -x).shape == (7,), "one value a row"', "test", "again"))
     assert release.leaks(src, release.release(src)) == []

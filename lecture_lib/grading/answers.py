@@ -136,11 +136,20 @@ def _faults(path: Path, group: list[Answer]) -> list[str]:
     teacher = source.read(path)
     tests = {answer: tests_of(teacher, answer.grade_id) for answer in group}
     part = needs.needed(teacher, list(itertools.chain(*tests.values())), "\n".join(answer.text for answer in group))
-    content = json.dumps(notebook(part, {answer.grade_id: answer.text for answer in group})).encode()
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        graded, _ = inner.graded({"limits": {}}, part, content, "answers", lambda event: None, twin.start)
+    replaced = {answer.grade_id: answer.text for answer in group}
+    graded, shown = _graded(part, replaced, None)
+    if any(test["asked"] or test["follow"] for test in shown.values()):  # then the solution decides what may be asked
+        graded, _ = _graded(part, replaced, _graded(part, {}, None)[1])
     results_of = {exercise["id"]: exercise for exercise in graded}
     return [_fault(answer, teacher.name, [results_of[test.grade_id] for test in tests[answer]]) for answer in group]
+
+
+def _graded(part: Source, replaced: dict[str, str], reference: dict | None) -> tuple[list[dict], dict]:
+    """(results, what the tests ask), beside a process without a sandbox."""
+    content, request = json.dumps(notebook(part, replaced)).encode(), {"limits": {}, "reference": reference}
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        graded, _, shown = inner.graded(request, part, content, "answers", lambda event: None, twin.start)
+    return graded, shown
 
 
 def _fault(answer: Answer, notebook: str, ours: list[dict]) -> str:

@@ -4,6 +4,7 @@ import ast
 import functools
 import io
 import re
+import symtable
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -45,7 +46,8 @@ def own(node: ast.AST | None) -> Iterator[ast.AST]:
             yield from own(child)
 
 
-def bound(text: str, imported: set[str] | None = None) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=1024)
+def bound(text: str, imported: frozenset[str] | None = None) -> tuple[str, ...]:
     """Names that a cell binds at its top level; given those imported, also others that it modifies.
 
     Bound by def, class, assignment and the targets of for, with and except; not by import.
@@ -62,6 +64,27 @@ def bound(text: str, imported: set[str] | None = None) -> tuple[str, ...]:
         elif imported is not None and (root := _modified(node)) not in imported:
             found.append(root)
     return tuple(dict.fromkeys(filter(None, found)))
+
+
+def changing(text: str) -> set[str]:
+    """Names of the top level that functions in a cell bind anew or modify."""
+    functions = [node for node in ast.walk(tree(text) or ast.Module([], [])) if isinstance(node, DEFINITION)]
+    nodes = [node for function in functions for node in ast.walk(function)]
+    found = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    return (found | {_modified(node) for node in nodes}) & set(bound(text))
+
+
+def outer(text: str) -> set[str]:
+    """Names that functions in a cell take from around them: of the notebook, or built in."""
+    try:
+        waiting = symtable.symtable(ast.unparse(tree(text)), "<cell>", "exec").get_children() if tree(text) else []
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    found = set()
+    for table in waiting:  # grows on the way
+        waiting += table.get_children()
+        found |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    return found
 
 
 def _modified(node: ast.AST) -> str | None:

@@ -3,16 +3,28 @@
 What the sandbox sends is data about values, whatever it claims: it can make a call fail or give a wrong value, no more.
 """
 
-import base64
 import math
-import pickle
+import threading
 import time
-import types
+import weakref
 
-from lecture_lib.grading import mirrors, nets, proxies, transfer, watching, wire
-from lecture_lib.grading.decoding import Decoding, decode
+from lecture_lib.grading import (
+    asking,
+    calling_back,
+    classes,
+    decoding,
+    errors,
+    handing,
+    keeping,
+    mirrors,
+    texts,
+    transfer,
+    watching,
+    wire,
+)
 from lecture_lib.grading.encoding import Encoding, encode
 
+ENDING = {"__next__", "__anext__", "send", "throw", "asend", "athrow"}  # by StopIteration
 GRACE = 3.0  # seconds that the sandbox gets to stop by itself when its time is over
 
 
@@ -27,28 +39,44 @@ class NoSandbox(BaseException):
 class Link:
     """A running sandbox and everything that both sides refer to by number."""
 
-    def __init__(self, sandbox, hello: dict, methods: frozenset[str] = frozenset()):
-        self.sandbox, self.limit, self.methods = sandbox, hello["message"], methods
-        self.seconds = hello["call_seconds"]
-        self.mirrors = mirrors.Mirrors(self)
-        self.callbacks: dict[int, object] = {}
-        self.guests: dict[int, object] = {}
+    def __init__(self, sandbox, hello: dict):
+        self.sandbox, self.limit, self.seconds = sandbox, hello["message"], hello["call_seconds"]
+        self.mirrors, self.handing, self.keeping = mirrors.Mirrors(self), handing.Handing(self), keeping.Keeping(self)
+        self.things: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # stand-ins by number
+        self.classes: dict[int, type] = {}
+        self.named: dict[tuple, type] = {}  # named tuples, by their names
+        self.given: dict[str, type] = {}  # classes of the instructor's set-up, which both sides have
+        self.asking, self.texts = asking.Asking(), texts.Texts()
         self.mutated = False  # whether the student's code changed arguments in place, since a test began
         self.follow_mutations = False  # whether the test's own arguments then change as well
         self.late = False  # whether a call took longer than it may, since a test began
         self.seeded: set[str] = set()  # generators that a test has seeded since the last call
-        self.watch = watching.Watch(sandbox)
+        self.patched = dict  # gives what a test has put in the place of names that the student's code uses
+        self.called = lambda: None  # is told after each call
+        self.watch, self.lock = watching.Watch(sandbox), threading.RLock()
         self.end = math.inf  # monotonic time after which nothing is asked any more
         self._exchange(hello, [], 60.0)
 
+    def begin(self, known: set | None, follow: bool) -> None:
+        """A test begins: what earlier ones handed over is forgotten."""
+        self.mutated = self.late = False
+        self.follow_mutations, self.asking.known, self.asking.noted = follow, known, set()
+        self.handing.forget()
+        self.keeping.forget()
+        self.request({"op": "begin"})
+
     def request(self, message: dict, out: Encoding | None = None, seconds: float | None = None) -> tuple[dict, list]:
         """Send a request, serve the calls back that it causes, give the answer; StudentError if it says so."""
-        if pushed := self.mirrors.changed():
-            self._exchange({"op": "push", "tensors": pushed[0]}, pushed[1], self.seconds + GRACE)
-        answer, blobs = self._exchange(message, out.blobs if out else [], (seconds or self.seconds) + GRACE)
+        with self.lock:  # a test may have threads
+            if pushed := self.mirrors.changed():
+                self._exchange({"op": "push", "tensors": pushed[0]}, pushed[1], self.seconds + GRACE)
+            told = self.keeping.told(message, out := out or self.encoding())
+            answer, blobs = self._exchange(told, out.blobs, (seconds or self.seconds) + GRACE)
+        errors.warn(self.keeping.warnings)
         if "error" in answer and message["op"] != "run":
-            self.late = self.late or proxies.is_late(answer["error"])
-            raise proxies.student_error(answer["error"])
+            self.late = self.late or errors.is_late(answer["error"])
+            ends = {message.get("method"), message.get("attribute")} & ENDING
+            raise self.handing.raised(answer["error"], blobs, bool(ends))
         return answer, blobs
 
     def _exchange(self, message: dict, blobs: list, seconds: float) -> tuple[dict, list]:
@@ -61,10 +89,10 @@ class Link:
                     answer, come = wire.receive(self.sandbox.reader, self.limit)
                     if not isinstance(answer, dict):
                         raise wire.WireError("an answer that is none")
+                    self.keeping.besides(answer, come)
                     if "callback" not in answer:
-                        self.mirrors.update(answer.get("changed"), come)
                         return answer, come
-                    wire.send(self.sandbox.writer, *self._call_back(answer, come))
+                    wire.send(self.sandbox.writer, *calling_back.serve(self, answer, come))
         except (EOFError, OSError, ValueError):
             raise SandboxLost(self._reason()) from None
         except wire.WireError as error:
@@ -82,79 +110,50 @@ class Link:
         reasons["time"] = "it used more time than allowed"
         return reasons.get(self.sandbox.reason, "its process ended (by exit, a crash, or a limit of the system)")
 
-    def _call_back(self, message: dict, blobs: list) -> tuple[dict, list]:
-        """Call a function of a test on the sandbox's behalf. Only functions handed over as arguments can be called."""
-        out = self.encoding()
-        try:
-            function = self.callbacks[message["callback"]]
-            come = self.decoding(blobs)
-            value = function(*decode(message["args"], come), **decode(message["kwargs"], come))
-            return {"op": "return", "value": encode(value, out)}, out.blobs
-        except (Exception, wire.WireError) as error:
-            return {"op": "return", "error": f"{type(error).__name__}: {error}"[:500]}, []
-
     def encoding(self) -> Encoding:
-        return Encoding(self.limit, self.export, self.mirrors.mark)
+        given = frozenset(self.given.values())
+        known = self.keeping.held.number
+        return Encoding(self.limit, self.handing.export, self.mirrors.mark, known=known, given=given)
 
-    def decoding(self, blobs: list) -> Decoding:
-        return Decoding(blobs, self.resolve, self.mirrors.receive)
+    def decoding(self, blobs: list) -> decoding.Decoding:
+        come = decoding.Decoding(blobs, None, self.mirrors.receive, named=self.named, given=self.given)
+        come.hold, come.unusual = self.keeping.hold, self.asking.may_give
+        come.resolve = lambda node: self.handing.resolve(node, come)
+        return come
 
-    def export(self, thing, out: Encoding) -> dict:
-        """How an argument of a test's goes over: by number, by name, as a function to call back, or as a copy."""
-        if (number := nets.number(thing, self)) is not None:
-            return {"t": "mine", "i": number}
-        if (name := transfer.importable(thing)) is not None:
-            return {"t": "import", "module": name[0], "name": name[1]}
-        if isinstance(thing, types.FunctionType | types.MethodType | types.BuiltinFunctionType | types.LambdaType):
-            self.callbacks[id(thing)] = thing
-            return {"t": "callback", "i": id(thing), "name": getattr(thing, "__name__", "function")}
-        try:
-            data = base64.b64encode(pickle.dumps(thing)).decode()
-        except Exception:
-            raise TypeError(f"a test cannot hand a {type(thing).__name__} to a student's function") from None
-        self.guests[id(thing)] = thing
-        return {"t": "guest", "i": id(thing), "data": data, "version": transfer.version(thing, data)}
+    def class_of(self, number: int, depth: int = 0) -> type:
+        """What stands for class `number` of the sandbox: described once, then always the same."""
+        if number not in self.classes:
+            node, _ = self.request({"op": "describe", "o": number})
+            self.classes.setdefault(number, classes.build(self, number, node.get("class"), depth))
+        return self.classes[number]
 
-    def resolve(self, node: dict):
-        """What a description stands for: a proxy, or one of our own functions or objects coming back."""
-        if node["t"] == "handle":
-            return nets.make(self, node)
-        if node["t"] == "yours":
-            return self.callbacks[node["i"]]
-        if node["t"] == "guest":
-            return self.guests[node["i"]]
-        if node["t"] == "bad":
-            raise proxies.StudentError(f"is too much or no data: {str(node['v'])[:200]}")
-        raise wire.WireError(f"a {str(node['t'])[:50]!r} that is none")
-
-    def call(self, number: int, args: tuple, kwargs: dict, method: str = ""):
-        """Call thing `number` of the sandbox, or a special method of it."""
+    def call(self, number: int, args: tuple, kwargs: dict, method: str = "", attribute: str = ""):
+        """Call thing `number` of the sandbox, or a special method of it, or what an attribute of it is."""
         self.mirrors.begin()
         out = self.encoding()
-        message = {"op": "call", "o": number, "args": encode(list(args), out), "kwargs": {"t": "dict", "v": []}}
-        message["kwargs"]["v"] = [[key, encode(value, out)] for key, value in kwargs.items()]
-        if method:
-            message["method"] = method
+        message = {"op": "call", "o": number, "method": method, "attribute": attribute}
+        message["args"] = encode(list(args), out)
+        message["kwargs"] = {"t": "dict", "v": [[key, encode(value, out)] for key, value in kwargs.items()]}
+        message["patched"] = [[*place, encode(thing, out)] for place, thing in self.patched().items()]
         if self.seeded:
             message["rng"] = encode(transfer.random_states(self.seeded), out)
             self.seeded.clear()
         answer, blobs = self.request(message, out)
+        self.keeping.keep(args, kwargs, answer.get("kept"))
         if "mutated" in answer:
-            self._mutated([list(args), kwargs], answer["mutated"], blobs)
-        return self.value(answer.get("value"), blobs)
-
-    def _mutated(self, arguments: list, node, blobs: list) -> None:
-        self.mutated = True
-        if self.follow_mutations:
-            plain = Decoding(blobs, None)
-            plain.resolve = lambda node: mirrors.State([decode(tensor, plain) for tensor in node.get("state", [])])
-            mirrors.follow(arguments, decode(node, plain))
+            self.mutated = True
+            if self.follow_mutations:
+                self.keeping.follow([list(args), kwargs], answer["mutated"], blobs)
+        value, place = self.value(answer.get("value"), blobs), answer.get("argument")
+        self.called()
+        return args[place] if self.follow_mutations and place in range(len(args)) else value
 
     def value(self, node, blobs: list):
         try:
-            return decode(node, self.decoding(blobs))
+            return decoding.decode(node, self.decoding(blobs))
         except wire.WireError as error:
-            raise proxies.StudentError(f"gave {error}") from None
+            raise errors.StudentError(f"gave {error}") from None
 
     def look(self, names: list[str]) -> dict:
         """The values of the student's names, proxies for what is no plain data; undefined names are missing."""
@@ -163,22 +162,38 @@ class Link:
         if not isinstance(found, dict):
             raise wire.WireError("an answer that is none")
         values = {}
-        for name in names:
-            if name in found:
-                try:
-                    values[name] = self.value(found[name], blobs)
-                except proxies.StudentError as error:
-                    values[name] = proxies.Broken(name, str(error))
+        for name in filter(found.__contains__, names):
+            if isinstance(found[name], dict) and type(found[name].get("i")) is int:
+                self.texts.names.setdefault(found[name]["i"], name)
+            try:
+                values[name] = self.value(found[name], blobs)
+            except errors.StudentError as error:
+                values[name] = errors.Broken(name, str(error))
         return values
 
     def get(self, number: int, name: str):
         answer, blobs = self.request({"op": "get", "o": number, "name": name})
         return self.value(answer.get("value"), blobs)
 
-    def set(self, number: int, name: str, value) -> None:
+    def set(self, number: int, name: str, *value) -> None:
+        """Set an attribute; without a value, delete it."""
         out = self.encoding()
-        self.request({"op": "set", "o": number, "name": name, "value": encode(value, out)}, out)
+        self.request({"op": "set", "o": number, "name": name, "value": [encode(one, out) for one in value]}, out)
 
-    def run(self, text: str, seconds: float) -> dict:
-        """Run a cell of the student's: {"output": str, "error": dict or missing}."""
-        return self.request({"op": "run", "text": text, "seconds": seconds}, seconds=seconds)[0]
+    def derive(self, name: str, above: list[int], own: dict) -> int:
+        """Make a class over there whose methods are ours; its number."""
+        out = self.encoding()
+        space = [[key, encode(thing, out)] for key, thing in own.items()]
+        answer, _ = self.request({"op": "derive", "name": name, "above": above, "space": space}, out)
+        return answer["number"]
+
+    def lay(self, files: dict[str, bytes]) -> None:
+        """Write files into the folder in which the student's code works."""
+        for name, data in files.items():
+            out = self.encoding()
+            self.request({"op": "lay", "name": name, "data": encode(data, out)}, out)
+
+    def run(self, text: str, seconds: float, given: list[str] = ()) -> dict:
+        """Run a cell: {"output": str, "error": dict or missing}. `given` are classes in it that both sides have."""
+        self.texts.cells.append(text)
+        return self.request({"op": "run", "text": text, "seconds": seconds, "given": list(given)}, seconds=seconds)[0]

@@ -4,18 +4,17 @@ No code of the sender's choosing runs. What is not plain goes to a hook: `resolv
 """
 
 import collections
-import decimal
-import fractions
 import keyword
-import math
-import re
+import pathlib
 import unicodedata
 from dataclasses import dataclass, field
 
-from lecture_lib.grading.encoding import ARRAY, DEEPEST, DTYPES, LARGEST_INT, MOST_NODES, NUMBER
+from lecture_lib.grading import arrays, scalars
+from lecture_lib.grading.arrays import must
+from lecture_lib.grading.encoding import DEEPEST, MOST_NODES
 from lecture_lib.grading.wire import WireError
 
-MOST_NAMED = 100  # kinds of named tuples in a message, and fields of each
+MOST_NAMED = 500  # kinds of named tuples, and fields of each
 MOST_ALIKE = 100  # keys of a set or dictionary that share a hash: with more it is slow to build
 
 
@@ -30,7 +29,24 @@ class Decoding:
     resolve: object
     mark: object = lambda tensor, node: tensor
     nodes: int = 0
-    named: dict = field(default_factory=dict)
+    named: dict = field(default_factory=dict)  # classes of named tuples, which may be those of earlier messages
+    given: dict = field(default_factory=dict)  # classes of which objects may be made, by name
+    objects: list = field(default_factory=list)  # what is written beside the value
+    # Is told of containers that both sides have, and gives the one that is meant.
+    hold: object = lambda number, thing: thing
+    paths: type = pathlib.PurePath  # of a path: on the trusted side one that cannot touch a file
+    unusual: object = lambda what: False  # whether data may come that compares in an unusual way
+
+    def items(self, node, depth: int, count: int | None = None) -> list:
+        """The values within a node, as many as there must be."""
+        must(type(node["v"]) is list and count in (None, len(node["v"])))
+        return [decode(item, self, depth + 1) for item in node["v"]]
+
+    def blob(self, node) -> bytes:
+        """The bytes that belong to a node and to no other."""
+        must(type(node["b"]) is int and 0 <= node["b"] < len(self.blobs) and self.blobs[node["b"]] is not None)
+        data, self.blobs[node["b"]] = self.blobs[node["b"]], None
+        return data
 
 
 def decode(node, come: Decoding, depth: int = 0):
@@ -47,103 +63,74 @@ def decode(node, come: Decoding, depth: int = 0):
     try:
         reader = READERS.get(node["t"])
         return reader(node, come, depth) if reader else come.resolve(node)
-    except (KeyError, TypeError, ValueError, OverflowError, ArithmeticError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RuntimeError) as error:
         raise WireError(f"a {node['t'][:50]} that is none ({type(error).__name__})") from None
 
 
-def _must(condition) -> None:
-    if not condition:
-        raise ValueError
-
-
 def _items(node, come, depth, count: int | None = None) -> list:
-    _must(type(node["v"]) is list and count in (None, len(node["v"])))
-    return [decode(item, come, depth + 1) for item in node["v"]]
+    return come.items(node, depth, count)
 
 
 def _keys(keys: list) -> list:
     """The keys themselves, if a set or dictionary of them can be built in good time."""
     alike = collections.Counter(map(hash, keys)).most_common(1) if len(keys) > MOST_ALIKE else []
-    _must(not alike or alike[0][1] <= MOST_ALIKE)
+    must(not alike or alike[0][1] <= MOST_ALIKE)
     return keys
 
 
 def _pairs(node, come, depth) -> dict:
-    _must(all(type(pair) is list for pair in node["v"]))
+    must(all(type(pair) is list for pair in node["v"]))
     pairs = [(decode(k, come, depth + 1), decode(v, come, depth + 1)) for k, v in node["v"]]
     _keys([key for key, _ in pairs])
     return dict(pairs)
 
 
-def _shape(shape) -> list[int]:
-    _must(type(shape) is list and len(shape) <= 32 and all(type(n) is int and 0 <= n < 2**48 for n in shape))
-    return shape
-
-
-def _blob(node, come) -> bytes:
-    """The bytes that belong to a node and to no other."""
-    _must(type(node["b"]) is int and 0 <= node["b"] < len(come.blobs) and come.blobs[node["b"]] is not None)
-    data, come.blobs[node["b"]] = come.blobs[node["b"]], None
-    return data
-
-
-def _fitting(node, come, itemsize: int) -> tuple[list[int], bytes]:
-    """Shape and bytes, which agree."""
-    shape, data = _shape(node["s"]), _blob(node, come)
-    _must(math.prod(shape) * itemsize == len(data) and math.prod(n or 1 for n in shape) * itemsize < 2**62)
-    return shape, data
-
-
-def _array(node, come, depth):
-    import numpy as np
-
-    _must(ARRAY.fullmatch(node["d"]))
-    dtype = np.dtype(node["d"])
-    shape, data = _fitting(node, come, dtype.itemsize)
-    _must(dtype.itemsize if node["t"] == "array" else not shape)  # an empty string is a scalar of no bytes
-    _must(dtype.kind != "b" or not data.translate(None, b"\0\1"))
-    _must(dtype.kind != "U" or not data or np.frombuffer(data, dtype.str[0] + "u4").max() <= 0x10FFFF)
-    array = np.ndarray(shape, dtype, buffer=bytearray(data)) if data else np.zeros(shape, dtype)
-    return array[()] if node["t"] == "scalar" else array
-
-
-def _tensor(node, come, depth):
-    import torch
-
-    dtype = _dtype({"v": node["d"]})
-    shape, data = _fitting(node, come, dtype.itemsize)
-    _must(dtype is not torch.bool or not data.translate(None, b"\0\1"))
-    flat = torch.frombuffer(bytearray(data), dtype=dtype) if data else torch.empty(0, dtype=dtype, device="cpu")
-    return come.mark(flat.reshape(shape), node)
-
-
-def _dtype(node, *_):
-    import torch
-
-    _must(node["v"] in DTYPES)
-    return getattr(torch, node["v"])
-
-
-def _numpy_dtype(node, *_):
-    import numpy as np
-
-    _must(ARRAY.fullmatch(node["v"]))
-    return np.dtype(node["v"])
-
-
-def _size(node, *_):
-    import torch
-
-    return torch.Size(_shape(node["v"]))
-
-
 def _named(node, come, depth):
-    names = (node["n"], *node["f"])
-    if names not in come.named:
-        _must(type(node["f"]) is list and all(map(_is_name, names)))
-        _must(len(names) <= MOST_NAMED and len(come.named) < MOST_NAMED)
-        come.named[names] = collections.namedtuple(node["n"], node["f"])
-    return come.named[names](*_items(node, come, depth))
+    return named(node["n"], node["f"], come.named)(*come.items(node, depth))
+
+
+def named(name: str, fields: list, known: dict) -> type:
+    """The class of named tuples of these names: the one that is known, or a new one."""
+    names = (name, *fields)
+    if names not in known:
+        must(type(fields) is list and all(map(_is_name, names)))
+        must(len(names) <= MOST_NAMED and len(known) < MOST_NAMED)
+        known[names] = collections.namedtuple(name, fields)
+    return known[names]
+
+
+def _graph(node, come, depth):
+    """A value with objects of given classes, which are made empty and then filled, as they may refer to each other."""
+    must(type(node["o"]) is list and not depth)
+    kinds = [come.given[kind] for kind, _ in node["o"]]
+    must(not any(hasattr(kind, "__del__") for kind in kinds))  # which would run at some time, with any attributes
+    come.objects = [object.__new__(kind) for kind in kinds]
+    for thing, (_, state) in zip(come.objects, node["o"], strict=True):
+        for name, value in decode(state, come, 1).items():
+            must(_is_name(name) and not name.startswith("__"))
+            if not _computed(type(thing), name):
+                object.__setattr__(thing, name, value)
+    return decode(node["v"], come, 1)
+
+
+def _computed(kind: type, name: str) -> bool:
+    """Whether a class has a method of this name, or something like it, which no attribute may take the place of."""
+    shared = next((vars(above)[name] for above in kind.__mro__ if name in vars(above)), None)
+    field = name in getattr(kind, "__dataclass_fields__", ())
+    return hasattr(type(shared), "__get__") and not hasattr(type(shared), "__set__") and not field
+
+
+def _held(node, come, depth):
+    thing = decode(node["v"], come, depth)
+    must(type(node["n"]) is int)
+    return come.hold(node["n"], thing)
+
+
+def _given(node, come, depth):
+    """An object that is written beside, or a tuple or a member of an enumeration of a given class."""
+    if "k" in node:
+        return come.objects[node["k"]]
+    return come.given[node["c"]][node["n"]] if "n" in node else come.given[node["c"]]._make(come.items(node, depth))
 
 
 def _is_name(name) -> bool:
@@ -152,47 +139,25 @@ def _is_name(name) -> bool:
     return plain and name.isidentifier() and not keyword.iskeyword(name)
 
 
-def _integer(node, *_):
-    _must(re.fullmatch(rf"-?0x[0-9a-f]{{1,{LARGEST_INT}}}", node["v"]))
-    return int(node["v"], 16)
-
-
-def _number(kind):
-    def read(node, *_):
-        _must(NUMBER.fullmatch(node["v"]))
-        return kind(node["v"])
-
-    return read
-
-
-def _complex(node, *_):
-    real, imaginary = node["v"]
-    _must(type(real) is float and type(imaginary) is float)
-    return complex(real, imaginary)
-
-
-READERS = {
-    "tuple": lambda *a: tuple(_items(*a)),
-    "set": lambda *a: set(_keys(_items(*a))),
-    "frozenset": lambda *a: frozenset(_keys(_items(*a))),
-    "range": lambda *a: range(*_items(*a, 3)),
-    "slice": lambda *a: slice(*_items(*a, 3)),
-    "dict": _pairs,
-    "OrderedDict": lambda *a: collections.OrderedDict(_pairs(*a)),
-    "Counter": lambda *a: collections.Counter(_pairs(*a)),
-    "str": lambda node, come, _: _blob(node, come).decode("utf-8", "surrogatepass"),
-    "bytes": lambda node, come, _: _blob(node, come),
-    "bytearray": lambda node, come, _: bytearray(_blob(node, come)),
-    "ellipsis": lambda *_: ...,
-    "int": _integer,
-    "Fraction": _number(fractions.Fraction),
-    "Decimal": _number(decimal.Decimal),
-    "complex": _complex,
-    "array": _array,
-    "scalar": _array,
-    "tensor": _tensor,
-    "dtype": _dtype,
-    "ndtype": _numpy_dtype,
-    "size": _size,
-    "named": _named,
-}
+READERS = (
+    arrays.READERS
+    | scalars.READERS
+    | {
+        "tuple": lambda *a: tuple(_items(*a)),
+        "set": lambda *a: set(_keys(_items(*a))),
+        "frozenset": lambda *a: frozenset(_keys(_items(*a))),
+        "dict": _pairs,
+        "OrderedDict": lambda *a: collections.OrderedDict(_pairs(*a)),
+        "Counter": lambda *a: collections.Counter(_pairs(*a)),
+        "str": lambda node, come, _: come.blob(node).decode("utf-8", "surrogatepass"),
+        "bytes": lambda node, come, _: come.blob(node),
+        "bytearray": lambda node, come, _: bytearray(come.blob(node)),
+        "named": _named,
+        "graph": _graph,
+        "given": _given,
+        "held": _held,
+        "keys": lambda *a: dict.fromkeys(_keys(_items(*a))).keys(),
+        "values": lambda *a: dict(enumerate(_items(*a))).values(),
+        "items": lambda node, come, depth: _pairs(node, come, depth).items(),
+    }
+)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lecture_lib.grading import pages, printable
 
+SHORT = 20  # characters of a result that stand in one line
 LONGEST = 10_000  # characters of one output, answer or message on the page
 # status: (class, sign, words)
 STATES = {
@@ -72,6 +73,7 @@ def _table(result: dict) -> str:
     for number, exercise in enumerate(result["exercises"], 1):
         kind, sign, words = _state(exercise)
         name = f'<a href="#e{number}">{names[number - 1]}</a>'
+        kind += " nowrap" if len(words) < SHORT else ""
         state = f'<span class="state {kind}"><span aria-hidden="true">{sign}</span> {words}</span>'
         rows.append([name, state, f'<span class="nowrap">{_points(exercise)}</span>'])
     return pages.table("The exercises at a glance", ["Exercise", "Result", "Points"], rows)

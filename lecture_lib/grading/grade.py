@@ -3,7 +3,6 @@
 import concurrent.futures
 import os
 import sys
-import threading
 from pathlib import Path
 
 from tqdm import tqdm
@@ -45,10 +44,11 @@ def grade(
         results.sweep(out)
         source = results.sha256(solution.read_bytes())
         limits = LIMITS | (limits or {})
-        job = single.Job(solution, source, submitted, out, judge, kind, limits, force, threading.Event(), [])
+        job = single.Job(solution, source, submitted, out, judge, kind, limits, force)
         _check_notebook(job)
         graded = _all(job, names, jobs, progress)
         results.sweep(out)
+        job.messages.extend(_listed("not passed by the solution either, to be marked by hand", job.lesson.failing()))
         job.messages.extend(_listed("beside the students' folders, left alone", ignored))
         job.messages.extend(_listed("graded before, not handed in now, kept", _stale(out, names)))
         _publish(job, graded, marks, progress)

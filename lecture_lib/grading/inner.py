@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from lecture_lib import checks
-from lecture_lib.grading import bridge, judge, placing, sandbox, source, submission, trial, verdicts
+from lecture_lib.grading import beside, bridge, judge, placing, sandbox, source, submission, trial, verdicts
 from lecture_lib.grading.limits import Limits
 
 MEMORY = 16 * 2**30  # bytes that this process may reserve: what it works on comes from students
@@ -45,16 +45,22 @@ def grade(request: dict, tell) -> dict:
         "source": hashlib.sha256(teacher.path.read_bytes()).hexdigest(),
         "settings": {},
     }
-    exercises, notes = graded(request, teacher, data, f"{sha} {teacher.name}", tell, sandbox.start)
+    exercises, notes, learned = graded(request, teacher, data, f"{sha} {teacher.name}", tell, sandbox.start)
     marks = [exercise["points"] or 0.0 for exercise in exercises]
     waiting = [exercise["max_points"] for exercise in exercises if exercise["points"] is None]
     result["points"], result["to_mark"] = sum(marks), sum(waiting)
     result["max_points"] = sum(exercise["max_points"] for exercise in exercises)
-    return _encodable(result | {"exercises": exercises, "notes": notes})
+    return _encodable(result | {"exercises": exercises, "notes": notes, "learned": learned})
 
 
-def graded(request: dict, teacher: source.Source, data: bytes | None, seed: str, tell, start) -> tuple[list, list]:
-    """(exercises' results, notes) for a submission; `start` is `sandbox.start`, or stands for it."""
+def graded(
+    request: dict, teacher: source.Source, data: bytes | None, seed: str, tell, start
+) -> tuple[list, list, dict]:
+    """(exercises' results, notes, what it shows of the tests) for a submission; `start` is or stands for sandbox.start.
+
+    `request["reference"]` is what the solution showed. Without it, whatever a test asks of the student's objects is
+    asked: for the solution itself, and for students who check their own work.
+    """
     checks.enforced = False
     limits = _limits(request["limits"])
     try:
@@ -63,9 +69,10 @@ def graded(request: dict, teacher: source.Source, data: bytes | None, seed: str,
         pieces, notes = submission.read(data)
     except submission.SubmissionError as error:
         run = trial.Trial(teacher, placing.Plan(), None, limits, seed)
-        return verdicts.nothing(run, str(error)), [str(error)] if data is not None else []
+        return verdicts.nothing(run, str(error)), [str(error)] if data is not None else [], {}
     plan = placing.plan(teacher, pieces)
-    run = trial.Trial(teacher, plan, _starter(request, teacher, limits, seed, start), limits, seed, tell)
+    link = _starter(request, teacher, limits, seed, start)
+    run = trial.Trial(teacher, plan, link, limits, seed, tell, request.get("reference"))
     run.skip = frozenset(request.get("skip", ()))
     try:
         exercises = run.run(request.get("until"))
@@ -73,7 +80,7 @@ def graded(request: dict, teacher: source.Source, data: bytes | None, seed: str,
         run.close()
     if run.mutating:
         run.notes.append("Its code changes arguments that the tests gave it in place.")
-    return exercises, notes + plan.notes + run.notes
+    return exercises, notes + plan.notes + run.notes, run.learned
 
 
 def _limits(asked: dict) -> Limits:
@@ -82,22 +89,26 @@ def _limits(asked: dict) -> Limits:
 
 def _starter(request: dict, teacher: source.Source, limits: Limits, seed: str, start):
     """A function that opens a link to a fresh sandbox."""
-    forbidden, methods = teacher.forbidden(), trial.special_methods(teacher)
+    forbidden = teacher.forbidden()
     hello = {
         "message": limits.message,
         "output": limits.output,
         "call_seconds": limits.call_seconds,
         "seed": int(hashlib.sha256(f"student {seed}".encode()).hexdigest()[:8], 16),
         "forbidden": list(forbidden),
+        "names": sorted(teacher.all_names()),
         "limits": dataclasses.asdict(limits),
     }
     protect = [Path(path) for path in request.get("protect", [])] + [teacher.path.parent]
+    files = beside.files(teacher) if request.get("sandbox") else {}  # else it works in the folder where they lie
 
     def link() -> bridge.Link:
         data = judge.mnist_folder()
         box = start(request.get("sandbox"), limits, forbidden=forbidden, protect=protect, data=data)
         try:
-            return bridge.Link(box, hello, methods)
+            made = bridge.Link(box, hello)
+            made.lay(files)
+            return made
         except bridge.SandboxLost as lost:  # before any code of a student's: the fault is ours, and no verdict
             box.close()
             raise bridge.NoSandbox(f"the sandbox did not start: {lost}\n{box.output()}") from None

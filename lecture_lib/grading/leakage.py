@@ -68,9 +68,9 @@ def _answers(src: source.Source) -> Iterator[tuple[str, list[Secret]]]:
     for cell in src.cells:
         is_code = cell.kind == "code"
         shown = _flat([cell, *marked])
-        yield f"the solution in cell {cell.grade_id!r}", _secrets(src.solution_lines(cell), is_code, shown)
+        yield f"the solution in cell {cell.grade_id!r}", _secrets(list(cell.solution), is_code, shown)
         shown = _flat([cell, *marked, *tests])
-        yield f"what is hidden in cell {cell.grade_id!r}", _secrets(src.hidden_lines(cell), is_code, shown)
+        yield f"what is hidden in cell {cell.grade_id!r}", _secrets(list(cell.hidden), is_code, shown)
 
 
 def _flat(cells: list[source.Cell]) -> str:

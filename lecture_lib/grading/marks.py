@@ -90,18 +90,23 @@ def _find(records: list[dict], mark: Mark) -> tuple[dict, dict]:
         if mark.exercise in (exercise["id"], f"{record['notebook']}:{exercise['id']}")
     ]
     if len(found) != 1:
-        known = [f"{r['notebook']}:{e['id']}" for r in records for e in r.get("exercises", []) if e["kind"] != "test"]
+        known = [f"{r['notebook']}:{e['id']}" for r in records for e in r.get("exercises", []) if _by_hand(e)]
         many = f"there are {len(found)} exercises" if found else "there is no exercise"
         raise results.Refused(
             f"{mark.where}: {many} {mark.exercise!r}; marked by hand are: {', '.join(known) or 'none'}"
         )
     _, exercise = found[0]
-    if exercise["kind"] == "test":
+    if not _by_hand(exercise):
         raise results.Refused(f"{mark.where}: {mark.exercise!r} is graded by the machine, not by hand")
     if not 0 <= mark.points <= exercise["max_points"]:
         highest = printable.number(exercise["max_points"])
         raise results.Refused(f"{mark.where}: points is {printable.number(mark.points)}, not between 0 and {highest}")
     return found[0]
+
+
+def _by_hand(exercise: dict) -> bool:
+    """Whether a person gives the points: for answers, and where a test could not be carried out."""
+    return exercise["kind"] != "test" or exercise["status"] == "to mark"
 
 
 def _marked(record: dict, given: dict[tuple, Mark]) -> dict:

@@ -1,12 +1,16 @@
 """Parameters and gradients on both sides of the pipe: one value, whoever changes it; one graph, wherever built."""
 
+import contextlib
 import itertools
 from collections import deque
 
 import torch
 
+from lecture_lib.grading import lending
+from lecture_lib.grading.arrays import tensor_node
 from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, encode, tensor_node
+from lecture_lib.grading.encoding import Encoding, encode
+from lecture_lib.grading.lending import plain, same
 from lecture_lib.grading.wire import WireError
 
 REMEMBERED = 256  # arguments that require gradients, of the latest calls
@@ -22,30 +26,27 @@ class Mirrors:
         self.arguments: deque = deque(maxlen=REMEMBERED)  # (our number, tensor)
         self.numbers = itertools.count()
         self.call = 0  # the first number of the call that is being sent
+        self.loans = lending.Loans(self.numbers)
+        self.received: list | None = None  # tensors with gradients that came with the call back that is being served
+        self.origins: dict[int, list] = {}  # arguments that a call back computed: from which of these
 
     def update(self, changed, blobs: list) -> None:
         """Take over what the sandbox says has changed there. Raises WireError for what is no such list."""
         try:
             self._update(changed or [], blobs)
-        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
             raise WireError(f"changed parameters that are none ({type(error).__name__})") from None
 
     def _update(self, changed, blobs: list) -> None:
         for number, (parameter, requires_grad), value, gradient in changed:
-            value, mirror = self._plain(value, blobs), self.tensors.get(number)
+            value, mirror = plain(value, blobs), self.tensors.get(number)
             if mirror is None or mirror.shape != value.shape or mirror.dtype != value.dtype:
                 make = torch.nn.Parameter if parameter is True else torch.Tensor.requires_grad_
                 mirror = self.tensors[number] = make(value, requires_grad is True)
             else:
                 mirror.data.copy_(value)
-            mirror.grad = None if gradient is None else self._plain(gradient, blobs)
+            mirror.grad = plain(gradient, blobs)
             self._note(number)
-
-    def _plain(self, node, blobs: list) -> torch.Tensor:
-        value = decode(node, Decoding(blobs, None))
-        if not isinstance(value, torch.Tensor):
-            raise WireError("a parameter that is no tensor")
-        return value
 
     def _note(self, number: int) -> None:
         mirror = self.tensors[number]
@@ -66,38 +67,71 @@ class Mirrors:
         """From now on arguments are those of another call: the other side gets new copies of them."""
         self.call = next(self.numbers)
 
-    def mark(self, tensor: torch.Tensor, node: dict) -> dict:
+    def number(self, tensor: torch.Tensor) -> int | None:
+        """The sandbox's number of one of its own tensors."""
+        return next((number for number, mirror in self.tensors.items() if mirror is tensor), None)
+
+    def mark(self, tensor: torch.Tensor, node: dict, out: Encoding) -> dict:
         """Adds to an argument's form which of the sandbox's own tensors it is, or the number for its gradient."""
-        for number, mirror in self.tensors.items():
-            if mirror is tensor:
-                return node | {"mine": number}
+        if (number := self.number(tensor)) is not None:
+            return node | {"mine": number}
+        if isinstance(tensor, torch.nn.Parameter):
+            return node | {"lent": self.loans.number(tensor)}
         if not tensor.requires_grad:
             return node
+        if tensor.is_leaf and tensor.grad is not None:
+            node = node | {"grad": tensor_node(tensor.grad, out)}
         number = next((n for n, argument in self.arguments if argument is tensor and n >= self.call), None)
         if number is None:
             number = next(self.numbers)
             self.arguments.append((number, tensor))
+        if self.received is not None:
+            self.origins[number] = self.received
         return node | {"leaf": number}
+
+    @contextlib.contextmanager
+    def tracing(self):
+        """While a call back is served: remember what its result may depend on."""
+        outer, self.received = self.received, []
+        try:
+            yield
+        finally:
+            self.received = outer
+
+    def own_backward(self, number: int, grad: torch.Tensor) -> list:
+        """Gradients of what a call back computed with respect to what it was given."""
+        value = dict(self.arguments)[number]
+        return list(torch.autograd.grad(value, self.origins[number], grad, retain_graph=True, allow_unused=True))
 
     def receive(self, tensor: torch.Tensor, node: dict) -> torch.Tensor:
         """The tensor that a result stands for: our copy of a parameter, or one with a graph that goes on over there."""
         if "i" in node:
-            return self.tensors[node["i"]]
+            return self._trace(self.tensors[node["i"]])
         if "root" not in node or type(node["root"]) is not int:
             return tensor
-        arguments, inputs = dict(self.arguments), {}
+        arguments, inputs = dict(self.arguments) | self.loans.tensors, {}
         for mine, theirs in node["leaves"]:
             ours = self.tensors.get(mine) if mine is not None else arguments.get(theirs)
             if ours is not None:
                 inputs[mine, theirs] = ours
         start = torch.zeros((), requires_grad=True)  # the graph may begin over there, in what we have no copy of
-        return Remote.apply(self, (node["root"], [list(key) for key in inputs]), tensor, start, *inputs.values())
+        where = node["root"], [list(key) for key in inputs]
+        return self._trace(Remote.apply(self, where, tensor, start, *inputs.values()))
+
+    def _trace(self, tensor: torch.Tensor) -> torch.Tensor:
+        if self.received is not None and tensor.requires_grad:
+            self.received.append(tensor)
+        return tensor
 
     def backward(self, root: int, numbers: list, grad: torch.Tensor) -> list:
-        out = Encoding(self.link.limit, None)
-        message = {"op": "backward", "roots": [root], "grads": encode([grad.detach()], out), "inputs": numbers}
+        """Gradients over there; ones that can be differentiated again where that is wanted."""
+        again = torch.is_grad_enabled()
+        out = self.link.encoding() if again else Encoding(self.link.limit, None)
+        self.begin()
+        grads = encode([grad if again else grad.detach()], out)
+        message = {"op": "backward", "root": root, "grads": grads, "inputs": numbers, "again": again}
         answer, blobs = self.link.request(message, out)
-        return decode(answer.get("value"), Decoding(blobs, None))
+        return decode(answer.get("value"), self.link.decoding(blobs) if again else Decoding(blobs, None))
 
 
 class Remote(torch.autograd.Function):
@@ -109,7 +143,6 @@ class Remote(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, grad):
         found = ctx.mirrors.backward(*ctx.where, grad)
         if not isinstance(found, list) or len(found) != len(ctx.shapes):
@@ -120,20 +153,16 @@ class Remote(torch.autograd.Function):
         return None, None, None, None, *found
 
 
-def same(a, b) -> bool:
-    """Whether two tensors, or None, are equal, NaN equal to NaN."""
-    if a is None or b is None:
-        return a is b
-    return a.shape == b.shape and a.dtype == b.dtype and bool(((a == b) | (a != a) & (b != b)).all())
-
-
 def follow(ours, theirs) -> None:
     """Change our arguments in place to what the student's function made of its copies, as far as their shapes allow."""
-    if isinstance(ours, torch.nn.Module) and isinstance(theirs, State):
-        follow(list(ours.state_dict().values()), theirs.tensors)
+    if isinstance(theirs, State):
+        follow(list(ours.buffers()) if isinstance(ours, torch.nn.Module) else [], theirs.tensors)
+        for name, value in (theirs.attributes or {}).items():
+            object.__setattr__(ours, name, value)
     elif isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
         if ours.shape == theirs.shape:
-            ours.data.copy_(theirs)
+            ours.data.copy_(theirs.data)
+            ours.grad = theirs.grad if ours.is_leaf and ours.requires_grad else None
     elif type(ours).__name__ == "ndarray" and type(theirs) is type(ours):
         if ours.shape == theirs.shape:
             ours[...] = theirs
@@ -158,7 +187,7 @@ def _is_value(thing) -> bool:
 
 
 class State:
-    """Stands for an object of ours in what comes back; `tensors` is what a network's state has become."""
+    """Stands for an object of ours in what comes back, with what its buffers or its attributes have become."""
 
-    def __init__(self, tensors: list):
-        self.tensors = tensors
+    def __init__(self, tensors: list, attributes: dict | None):
+        self.tensors, self.attributes = tensors, attributes

@@ -1,132 +1,185 @@
-"""Stand-ins for what cannot leave the sandbox: a student's functions, classes and objects (networks: see `nets`).
+"""Stand-ins for what cannot leave the sandbox: a student's functions and objects (of which classes: see `classes`).
 
-A stand-in forwards calls and public attributes. Comparisons, arithmetic and truth are never asked of the sandbox unless
-the instructor's own solution defines them for a class: else an object could claim to equal what it is compared with.
+A stand-in forwards calls and attributes, and those special methods that only give a value. What decides a comparison
+is not asked of the sandbox unless the same test asks it of the instructor's own solution (see `asking`): else an
+object could claim to equal what it is compared with.
 """
 
-import builtins
 import inspect
+import types
 
-from torch import nn
+from lecture_lib.grading import operators, signatures
 
-LONGEST = 2_000  # characters of an error's text
-
-
-class StudentError(BaseException):
-    """Something of the submission cannot be used; the text says what. No `except Exception` of a test catches it."""
-
-
-def is_late(record) -> bool:
-    """Whether an error is the end of the time of a call."""
-    return isinstance(record, dict) and record.get("name") == "TimeUp"
+READABLE = {
+    f"__{name}__" for name in ("name", "qualname", "wrapped", "cause", "notes", "slots", "dict", "self", "func")
+}
 
 
-def student_error(record) -> BaseException:
-    """An exception of the student's code as one of the same built-in class; `.student` holds its description.
-
-    What is no Exception there (an exit, the end of its time) is a StudentError: a test that expects an exception must
-    not take it for one.
-    """
-    record = record if isinstance(record, dict) else {}
-    text, lines = str(record.get("text"))[:LONGEST], record.get("lines")
-    kind = getattr(builtins, str(record.get("builtin")), Exception)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        kind = StudentError
-    try:
-        error = kind(text)
-    except TypeError:
-        error = StudentError(text)
-    lines = [str(line)[:300] for line in lines[:10]] if isinstance(lines, list) else []
-    error.student = {"name": str(record.get("name"))[:100], "text": text, "lines": lines}
-    return error
+def at(thing) -> tuple:
+    """(link, description) of a stand-in."""
+    return object.__getattribute__(thing, "_over_there")
 
 
-def forward(method: str):
-    """A special method that asks the sandbox for the same one of the student's object."""
-    return lambda self, *args: self._link.call(self._node["i"], args, {}, method)
+def ask(thing, method: str, *args):
+    """Call a special method of the student's object."""
+    link, node = at(thing)
+    return link.call(node["i"], args, {}, method)
 
 
-class Thing:
-    """An object of the student's. Its public attributes can be read, called and set."""
+async def _later(thing, method: str):
+    return ask(thing, method)
 
-    __contains__ = None  # `x in thing` would let the sandbox decide
 
-    def __init__(self, link, node: dict):
-        object.__setattr__(self, "_link", link)
-        object.__setattr__(self, "_node", node)
+def may_ask(thing, method: str, *args) -> bool:
+    """Whether a test may ask an object for something that decides."""
+    return at(thing)[0].asking.may(thing, method, args)
 
-    def __getattr__(self, name: str):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self._link.get(self._node["i"], name)
 
-    def __setattr__(self, name: str, value) -> None:
-        self._link.set(self._node["i"], name, value)
+def _leave(self, kind, error, traceback):
+    """`__exit__`: the traceback stays here, and so does what an assertion says, which cannot be put an end to."""
+    told = AssertionError() if isinstance(error, AssertionError) else error
+    suppressed = bool(ask(self, "__exit__", kind, told, None))
+    return suppressed and kind is not None and at(self)[0].asking.may_suppress(kind)
+
+
+def value(method: str):
+    """A special method that gives a value."""
+    if method == "__anext__":
+        return lambda self: _later(self, method)
+    if method == "__exit__":
+        return _leave
+    return lambda self, *args: ask(self, method, *args)
+
+
+def deciding(method: str):
+    """A special method that decides, or is told what is expected."""
+
+    def special(self, *args):
+        if method in type(self)._special and may_ask(self, method, *args):
+            return ask(self, method, *args)
+        return NotImplemented
+
+    return special
+
+
+class Asked:
+    """The special methods that decide: here, so that those of no other class among the bases do."""
+
+    _special = frozenset()  # what the student's class defines
+    _kind = None  # a library's class that the object is of, where it is one
+
+    for _method in operators.DECIDING:
+        locals()[_method] = deciding(_method)
+
+    def __ne__(self, other):
+        if "__ne__" in type(self)._special:
+            return deciding("__ne__")(self, other)
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    def __hash__(self):
+        found = deciding("__hash__")(self)
+        return object.__hash__(self) if found is NotImplemented else found
 
     def __bool__(self):
-        raise TypeError(f"expected True or False, got {self!r}")
+        if not may_ask(self, "__bool__"):
+            raise TypeError(f"expected True or False, got {self!r}")
+        return not {"__bool__", "__len__"} & type(self)._special or ask(self, "__bool__")
+
+    def __contains__(self, thing):
+        if not may_ask(self, "__contains__", thing):
+            raise TypeError(f"{self!r} is not asked what it contains")
+        return ask(self, "__contains__", thing)
+
+    def __copy__(self):
+        return ask(self, "__copy__")
+
+    def __deepcopy__(self, memo):
+        return ask(self, "__deepcopy__")
 
     def __repr__(self):
-        return f"<{str(self._node.get('type'))[:60]} of the submission>"
+        return f"<{str(at(self)[1].get('type'))[:60]} of the submission>"
+
+    @property
+    def __class__(self):
+        return type(self)._kind or type(self)
+
+
+class Thing(Asked):
+    """An object of the student's. Its attributes can be read, called and set."""
+
+    def __init__(self, link, node: dict):
+        object.__setattr__(self, "_over_there", (link, node))
+
+    def __getattr__(self, name: str):
+        if name.startswith("__") and name not in READABLE:
+            raise AttributeError(name)
+        link, node = at(self)
+        return link.get(node["i"], name)
+
+    def __setattr__(self, name: str, value) -> None:
+        link, node = at(self)
+        link.set(node["i"], name, value)
+
+    def __delattr__(self, name: str) -> None:
+        link, node = at(self)
+        link.set(node["i"], name)
 
 
 class Function(Thing):
-    """A function of the student's, or an object that can be called."""
+    """A function of the student's, or something else of no class of theirs that can be called."""
 
     def __call__(self, *args, **kwargs):
-        return self._link.call(self._node["i"], args, kwargs)
+        link, node = at(self)
+        return link.call(node["i"], args, kwargs)
 
     __bool__ = lambda self: True  # noqa: E731 (as for every function)
 
     @property
+    def __class__(self):
+        return types.FunctionType if at(self)[1].get("python") is True else type(self)
+
+    @property
+    def __module__(self) -> str:
+        return "__main__"
+
+    @property
     def __name__(self) -> str:
-        return str(self._node.get("name"))
+        return str(at(self)[1].get("name"))
 
     @property
     def __doc__(self) -> str:
-        return str(self._node.get("doc") or "")
+        link, node = at(self)
+        return link.handing.restored(str(node.get("doc") or "")) or None
 
     @property
     def __signature__(self) -> inspect.Signature:
-        empty, kinds = inspect.Parameter.empty, list(inspect._ParameterKind)
-        parameters = self._node["parameters"] or []
-        return inspect.Signature(
-            [inspect.Parameter(name, kinds[kind], default=None if given else empty) for name, kind, given in parameters]
-        )
-
-
-class StudentClass(Function):
-    """A class of the student's: calling it makes an instance over there; isinstance and issubclass work."""
-
-    def __instancecheck__(self, thing) -> bool:
-        try:
-            return self._node["i"] in object.__getattribute__(thing, "_node").get("class", [])
-        except AttributeError:
-            return False
+        return signatures.make(at(self)[1].get("parameters"))
 
     @property
-    def __bases__(self) -> tuple:
-        return (nn.Module,) if self._node.get("net") is True else (object,)
+    def __annotations__(self) -> dict:
+        made = self.__signature__
+        found = {p.name: p.annotation for p in made.parameters.values()} | {"return": made.return_annotation}
+        return {name: kind for name, kind in found.items() if kind is not made.empty}
 
+    @property
+    def __defaults__(self) -> tuple | None:
+        return (
+            tuple(self._given(inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD).values())
+            or None
+        )
 
-class Iterator(Thing):
-    """An iterator of the student's: a generator, a zip, ..."""
+    @property
+    def __kwdefaults__(self) -> dict | None:
+        return self._given(inspect.Parameter.KEYWORD_ONLY) or None
 
-    def __iter__(self):
-        return self
+    def _given(self, *kinds) -> dict:
+        parameters = self.__signature__.parameters.values()
+        return {p.name: p.default for p in parameters if p.kind in kinds and p.default is not p.empty}
 
-    def __next__(self):
-        return self._link.call(self._node["i"], (), {}, "__next__")
-
-
-class Broken:
-    """A name whose value did not arrive; whoever uses it is told why."""
-
-    def __init__(self, name: str, why: str):
-        self.__dict__.update(name=name, why=why)
-
-    def __call__(self, *args, **kwargs):
-        raise StudentError(f"`{self.name}` {self.why}")
-
-    def __getattr__(self, attribute: str):
-        raise StudentError(f"`{self.name}` {self.why}")
+    @property
+    def __code__(self) -> types.CodeType:
+        link, node = at(self)
+        if (code := link.texts.code(node)) is None:
+            raise AttributeError("__code__")
+        return code

@@ -93,7 +93,7 @@ def _exercise_problem(exercise: dict) -> str:
     points, highest = exercise.get("points"), exercise.get("max_points")
     if not _number(highest) or (points is not None and not (_number(points) and points <= highest)):
         return f"exercise {exercise['id']!r:.60} has {points!r:.30} of {highest!r:.30} points"
-    if points is None and exercise["kind"] == "test":
+    if points is None and exercise["status"] != "to mark":
         return f"exercise {exercise['id']!r:.60} has no points"
     return ""
 

@@ -3,6 +3,7 @@
 import io
 import sys
 import traceback
+import warnings
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -14,38 +15,49 @@ FRAMES = 8
 
 
 class Captured(io.TextIOBase):
-    """A text stream that keeps the first `limit` characters and counts the others."""
+    """A text stream that keeps the first `limit` characters and counts the others; `errors` is another one into it."""
 
-    def __init__(self, limit: int):
-        self.limit, self.parts, self.kept, self.dropped = limit, [], 0, 0
+    def __init__(self, limit: int, onto: "Captured | None" = None):
+        self.limit, self.onto = limit, onto or self
+        self.parts, self.kept, self.dropped = [], 0, 0
+        self.errors_stream = None if onto else Captured(limit, self)
 
     def writable(self) -> bool:
         return True
 
     def write(self, text) -> int:
-        text = text if isinstance(text, str) else str(text)
-        room = self.limit - self.kept
-        if room > 0:
-            self.parts.append(text[:room])
-            self.kept += len(self.parts[-1])
-        self.dropped += max(len(text) - max(room, 0), 0)
+        text, to = text if isinstance(text, str) else str(text), self.onto
+        room = max(to.limit - to.kept, 0)
+        if room:
+            to.parts.append(["out" if to is self else "err", text[:room]])
+            to.kept += len(to.parts[-1][1])
+        to.dropped += max(len(text) - room, 0)
         return len(text)
 
-    def take(self) -> str:
-        """What was written since the last time."""
-        note = f"\n[... {self.dropped:,} more characters]" if self.dropped else ""
-        text = "".join(self.parts) + note
-        self.parts, self.kept, self.dropped = [], 0, 0
-        return text
+    def take(self) -> list[list[str]]:
+        """What was written since the last time, [stream, text]."""
+        note = [["err", f"\n[... {self.dropped:,} more characters]"]] if self.dropped else []
+        parts, self.parts, self.kept, self.dropped = self.parts + note, [], 0, 0
+        return parts
 
 
-def start(output: Captured) -> InteractiveShell:
-    """A fresh shell whose printing goes to `output`; it keeps no history and reads no configuration of anybody."""
+def start(output: Captured, warned: list) -> InteractiveShell:
+    """A fresh shell whose printing goes to `output` and whose warnings are also noted in `warned`.
+
+    It keeps no history and reads no configuration of anybody.
+    """
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.cache_size = 0
-    sys.stdout = sys.stderr = output
+    sys.stdout, sys.stderr = output, output.errors_stream
+    show = warnings.showwarning
+
+    def note(message, category, *more, **options):
+        warned.append((category.__name__, str(message)[:SHOWN]))
+        show(message, category, *more, **options)
+
+    warnings.showwarning = note
     shell = InteractiveShell.instance(config=config)
     shell.enable_gui = lambda gui=None: None  # for %matplotlib: there is no screen
     return shell
@@ -61,15 +73,20 @@ def run(shell: InteractiveShell, text: str, seconds: float) -> BaseException | N
         return error
 
 
-def describe(error: BaseException) -> dict:
+def describe(error: BaseException, depth: int = 3) -> dict:
     """An exception as plain strings: its class, the nearest built-in class, its text, and the student's lines."""
     kinds = [kind for kind in type(error).__mro__ if kind.__module__ == "builtins"]
     try:
         with watching.limited(1.0):
-            text = str(error)[:SHOWN]
+            plain = isinstance(error, SyntaxError) and type(error).__module__ == "builtins"
+            text = str(error.msg if plain else error)[:SHOWN]  # without the cell's file name
     except BaseException:
         text = "(its text cannot be shown)"
+    cause = error.__cause__ if depth else None
     return {
+        "cause": None if cause is None else describe(cause, depth - 1),
+        "yours": vars(error).get("yours"),
+        "library": [type(error).__module__, type(error).__qualname__],
         "name": type(error).__name__[:100],
         "builtin": kinds[0].__name__ if kinds else "Exception",
         "text": text,

@@ -8,9 +8,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from lecture_lib.grading import feedback, handed_in, jury, printable, results
+from lecture_lib.grading import feedback, handed_in, jury, printable, reference, results
 
-GRACE = 300  # seconds beyond twice the limit of a submission, for a judge that starts parts of it anew
 FIELDS = ["id", "title", "kind", "points", "max_points", "status", "message", "mistake", "answer", "output", "hidden"]
 # Modules of this folder that decide no marks; a change of any other module of the library means grading again.
 SHOWING = {
@@ -23,6 +22,7 @@ SHOWING = {
     "gradebook",
     "leakage",
     "marks",
+    "needs",
     "pages",
     "release",
 }
@@ -41,8 +41,9 @@ class Job:
     sandbox: str
     limits: dict
     force: bool
-    stop: threading.Event
-    messages: list[str]
+    stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+    messages: list[str] = dataclasses.field(default_factory=list)
+    lesson: reference.Lesson = dataclasses.field(default_factory=reference.Lesson)
 
 
 def software() -> str:
@@ -99,13 +100,16 @@ def _judged(job: Job, head: dict, submission: handed_in.Submission) -> dict:
     """What a judge says; a judge that fails is asked once more, then the answer is an error."""
     if submission.problem:
         return {"error": submission.problem}
+    known, fault = job.lesson.learned(job) if submission.data is not None else ({}, "")
+    if fault:
+        return {"error": fault}
     with tempfile.TemporaryDirectory(dir=job.out / ".work") as place:
         path = None
         if submission.data is not None:
             path = Path(place, f"{job.solution.stem}.ipynb")
             path.write_bytes(submission.data)
         for _ in range(2):
-            answer, fault = _ask(job, path)
+            answer, fault = _ask(job, path, known)
             if not fault:
                 answer["notes"] = [note for note in (submission.note, *(answer["notes"] if path else ())) if note]
                 fault = results.problem(head | answer)
@@ -114,16 +118,9 @@ def _judged(job: Job, head: dict, submission: handed_in.Submission) -> dict:
     return {"error": fault} if fault else results.with_totals(answer)
 
 
-def _ask(job: Job, path: Path | None) -> tuple[dict, str]:
+def _ask(job: Job, path: Path | None, known: dict) -> tuple[dict, str]:
     """(exercises and notes as a judge gives them, what is wrong with them)."""
-    request = {
-        "source": str(job.solution),
-        "submission": path and str(path),
-        "sandbox": job.sandbox,
-        "limits": job.limits,
-        "protect": [str(place) for place in (job.solution.parent, job.submitted, job.out)],
-    }
-    answer, fault = jury.ask(job.judge, request, 2 * job.limits["total_seconds"] + GRACE, job.stop)
+    answer, fault = jury.ask(job.judge, reference.request(job, path) | {"reference": known}, *reference.patience(job))
     if fault:
         return {}, fault
     exercises, notes = answer.get("exercises"), answer.get("notes")

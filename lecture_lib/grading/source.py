@@ -14,6 +14,7 @@ from lecture_lib.grading import bindings
 
 SOLUTION, HIDDEN, SCHEME = "SOLUTION", "HIDDEN TESTS", "MARK SCHEME"
 ROLES = {SOLUTION: ("solution", "manual"), HIDDEN: ("test", "manual"), SCHEME: ("task",)}  # cells that may have them
+BLOCK = re.compile(r"(?ms)^ *(```|~~~).*?^ *\1")  # of code, in Markdown
 Fault = Callable[[str], "SourceError"]
 
 
@@ -33,8 +34,8 @@ class Cell:
     text: str
     released: str
     cell: NotebookNode
-    solution: tuple[str, ...] = ()
-    hidden: tuple[str, ...] = ()
+    solution: tuple[str, ...] = ()  # what a stub replaces: the solution regions, or all of a solution without markers
+    hidden: tuple[str, ...] = ()  # hidden tests and marking schemes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,27 +48,23 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The stem, which exercise and submissions share."""
         return self.path.stem
 
     def title(self, cell: Cell) -> str:
         """The heading above a cell in what the student sees; its grade_id where there is none."""
-        texts = [re.sub(r"(?ms)^ *(```|~~~).*?^ *\1", "", other.released) for other in self.cells]  # no code blocks
-        seen = [NotebookNode(cell_type=c.kind, source=text) for c, text in zip(self.cells, texts, strict=True)]
+        seen = [NotebookNode(cell_type=c.kind, source=BLOCK.sub("", c.released)) for c in self.cells]
         return notebook_format.heading(NotebookNode(cells=seen), cell.index) or cell.grade_id or ""
-
-    def solution_lines(self, cell: Cell) -> list[str]:
-        """The lines that a stub replaces: those of the solution regions, or all of a solution without markers."""
-        return list(cell.solution)
-
-    def hidden_lines(self, cell: Cell) -> list[str]:
-        """The lines of hidden tests and marking schemes."""
-        return list(cell.hidden)
 
     def names(self, cell: Cell) -> tuple[str, ...]:
         """What the instructor's code of a cell binds or modifies at its top level, in order; not what it imports."""
-        codes = [other.text for other in self.cells if other.kind == "code"]
-        return bindings.bound(cell.text, set().union(*map(bindings.imported, codes))) if cell.kind == "code" else ()
+        return bindings.bound(cell.text, self._imported) if cell.kind == "code" else ()
+
+    @functools.cached_property
+    def _imported(self) -> frozenset[str]:
+        return frozenset().union(*(bindings.imported(cell.text) for cell in self.cells if cell.kind == "code"))
+
+    def all_names(self) -> set[str]:
+        return set().union(*(self.names(cell) for cell in self.cells if cell.role in ("solution", "manual")))
 
     def imports(self, cell: Cell) -> tuple[str, ...]:
         """The import statements that the instructor's code of a cell runs at its top level."""
@@ -76,9 +73,9 @@ class Source:
     def forbidden(self) -> tuple[str, ...]:
         """All names that `checks.forbid("…")` forbids, in the order of the notebook."""
         names = []
-        for cell in self.cells:
+        for cell in (cell for cell in self.cells if cell.kind == "code"):
             try:
-                names += bindings.forbidden(cell.released) if cell.kind == "code" else []
+                names += bindings.forbidden(cell.released)
             except ValueError as error:
                 raise _fault(self.path, cell.index, cell.grade_id)(str(error)) from None
         return tuple(dict.fromkeys(names))

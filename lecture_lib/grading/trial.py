@@ -3,19 +3,24 @@
 import re
 from dataclasses import dataclass, field
 
-from lecture_lib.grading import bindings, bridge, placing, seeding, submission, trusted, verdicts, watching
+from lecture_lib.grading import (
+    asking,
+    bindings,
+    bridge,
+    patches,
+    placing,
+    seeding,
+    submission,
+    texts,
+    trusted,
+    verdicts,
+    watching,
+)
 from lecture_lib.grading.session import Session
 from lecture_lib.grading.source import Cell, Source
 
 COPY = re.compile(r"\b(clone|copy|deepcopy)\b")
 STARVED = re.compile(r"Too many open files|can't start new thread|Resource temporarily unavailable|No space left")
-METHOD = re.compile(r"\bdef (__\w+__)\(")
-OPERATORS = re.findall(r"\w+", "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift")
-FORWARDED = {f"__{side}{name}__" for side in ("", "r", "i") for name in OPERATORS}
-FORWARDED |= {f"__{name}__" for name in re.findall(r"\w+", "eq ne lt le gt ge neg pos abs invert bool int float index")}
-FORWARDED |= {
-    f"__{name}__" for name in re.findall(r"\w+", "len iter next getitem setitem contains repr str enter exit")
-}
 
 
 @dataclass
@@ -36,19 +41,31 @@ class Trial:
     limits: object
     seed: str
     tell: object = lambda event: None
+    reference: dict[str, dict] | None = None  # what the solution's own run showed of each test; None in that run itself
     skip: frozenset[str] = frozenset()  # tests that are known to hang the grader
     space: trusted.Namespace = field(default_factory=trusted.Namespace)
     ran: dict[int, Ran] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     slow: list[str] = field(default_factory=list)  # where the student's code was stopped for its time
     mutating: bool = False  # whether the student's code changed arguments of a test
+    learned: dict[str, dict] = field(default_factory=dict)  # what this run shows, where it is that of the solution
 
     def __post_init__(self):
         self.session = Session(self.start, self.limits)
+        self.session.opened = self._opened
+        self.names = self.source.all_names()
+        code = [cell.text for cell in self.source.cells if cell.kind == "code" and cell.role in ("solution", "manual")]
+        self.patches = patches.Patches(code, self.names)
+
+    def _opened(self, link) -> None:
+        link.asking.names, link.given = frozenset(self.names), self.space.classes
+        self.patches.attach(link, self.space)
 
     def run(self, until: str | None = None) -> list[dict]:
         """All exercises' results, in order; those up to the one whose grade_id is `until` where that is given."""
         seeding.watch(self.session)
+        texts.watch()
+        self.space.guard.watch()
         results = []
         self._run_texts(submission.START)
         for cell in self.source.cells:
@@ -77,8 +94,9 @@ class Trial:
             self.space.students |= set(self.source.names(cell))
             return
         self.tell({"cell": cell.grade_id or cell.index})
-        self.session.run(cell.released, cell.index)
-        if (error := self.space.setup(cell.text)) is not None:
+        error = self.space.setup(cell.text)
+        self.session.run(cell.released, cell.index, self.space.given(cell.text))
+        if error is not None:
             self.notes.append(f"Set-up code of the instructor stopped with {type(error).__name__}: {str(error)[:200]}")
 
     def _name(self, index: int) -> str:
@@ -99,39 +117,43 @@ class Trial:
         if cell.grade_id in self.skip:
             return verdicts.failed(self, cell, watching.TimeUp())
         self.tell({"test": cell.grade_id})
-        value, error, mutated = self._attempt(cell, follow=False)
+        known = None if self.reference is None else self.reference.get(cell.grade_id, asking.UNKNOWN)
+        value, error, mutated = self._attempt(cell, follow=bool(known and known["follow"]))
         if mutated:
-            value, error = self._with_changes(cell, value, error)
+            self.mutating = True
+            value, error = self._with_changes(cell, known, value, error)
         if STARVED.search(str(getattr(error, "student", ""))):
             value, error = self._alone(cell)
         if isinstance(error, watching.TimeUp) or getattr(error, "student", {}).get("name") == "TimeUp":
             self.slow.append(cell.grade_id)
         self.tell({"done": cell.grade_id})
-        return verdicts.passed(self, cell, value) if error is None else verdicts.failed(self, cell, error)
+        if error is None:
+            return verdicts.passed(self, cell, value)
+        sure = known is None or known["passes"]
+        return verdicts.failed(self, cell, error) if sure else verdicts.unsure(self, cell, known["message"])
 
-    def _with_changes(self, cell: Cell, value, error):
+    def _with_changes(self, cell: Cell, known: dict | None, value, error):
         """The verdict on code that changes a test's arguments in place, which the test did not see at first.
 
-        What holds so counts, unless the test keeps a copy, so as to see whether its arguments stay as they are. What
-        holds only where the test sees the changes counts if the instructor's own solution is like that.
+        What holds so counts, unless the test keeps a copy, so as to see whether its arguments stay as they are. Of the
+        solution it also counts what holds only where the test sees the changes: then it will see those of the students.
         """
-        self.mutating = True
-        if error is None and not COPY.search(cell.text):
-            return value, None
+        if known["follow"] if known else error is None:
+            return value, error
+        if known and (error is not None or not COPY.search(cell.text)):
+            return value, error
         again, other, _ = self._attempt(cell, follow=True)
         if other is not None:  # perhaps only because the first attempt left something changed
             self.session.close()
             again, other, _ = self._attempt(cell, follow=True)
-        if error is None:
-            return again, other
-        return (again, None) if other is None and self._reference_needs(cell) else (value, error)
+        return (value, error) if error is not None and other is not None else (again, other)
 
     def _alone(self, cell: Cell):
         """The verdict in a fresh sandbox without the answers to other exercises, which used up what this one needs."""
         kept, about = self.session.done, verdicts.answer_cells(self, cell)
         ours = [c.index for c in self.source.cells if c.role in ("plain", "locked") or c.index in about]
         self.session.close()
-        self.session.done = [(index, text) for index, text in kept if index in ours]
+        self.session.done = [cell for cell in kept if cell[0] in ours]
         value, error, _ = self._attempt(cell, follow=False)
         self.session.close()
         self.session.done = kept
@@ -143,20 +165,17 @@ class Trial:
         link = None
         try:
             needed = self.space.needed(tree)
-            link = self.session.open() if needed else None
-            values = self.session.look(needed)
+            permitted = asking.permitted(self.reference, cell.grade_id)
+            values = self.session.look(needed, lambda link: link.begin(permitted, follow))
             link = self.session.link
-            if link:
-                link.mutated = False
-                link.late = False
-                link.follow_mutations = self.session.follow = follow
             self.space.bind(needed, values)
+            self.patches.begin(self.space.names)
             seeding.reseed(f"{self.seed} {cell.grade_id}")
             with watching.limited(self.limits.test_seconds):
                 value = self.space.execute(tree, f"<{cell.grade_id}>")
-            error = None
-            if link and (link.late or not link.sandbox.alive()):  # and the test caught even that
+            if needed and (link.late or not link.sandbox.alive()):  # and the test caught even that
                 raise bridge.SandboxLost("it ran longer than it may, or ended, in the middle of a check")
+            error = link.handing.caught() if link else None
         except bridge.SandboxLost as lost:
             self.session.lost(lost)
             value, error = None, lost
@@ -167,22 +186,7 @@ class Trial:
         if error is not None:
             self.space.names.clear()
             self.space.names.update(before)
+        self.learned[cell.grade_id] = asking.lesson(link.asking if link else None, follow, error)
+        if link:
+            link.handing.forget()
         return value, error, bool(link and link.mutated)
-
-    def _reference_needs(self, cell: Cell) -> bool:
-        """Whether the instructor's own solution passes a test only because it changes its arguments in place."""
-        plan = placing.Plan({c.index: [c.text] for c in self.source.cells if c.role in ("solution", "manual")})
-        trial = Trial(self.source, plan, self.start, self.limits, self.seed)
-        trial._reference_needs = lambda cell: False
-        try:
-            return trial.run(until=cell.grade_id)[-1]["status"] != "passed"
-        finally:
-            trial.close()
-            seeding.watch(self.session)
-
-
-def special_methods(source: Source) -> frozenset[str]:
-    """The special methods that the instructor's solutions define for their classes: those may be asked of objects."""
-    texts = [cell.text for cell in source.cells if cell.role in ("solution", "manual") and cell.kind == "code"]
-    found = {name for text in texts for name in METHOD.findall(text)} & FORWARDED
-    return frozenset(found | {"__eq__"} if any("@dataclass" in text for text in texts) else found)

@@ -5,20 +5,27 @@ supplies values, as the student's functions do anyway; what they are worth is de
 """
 
 import contextlib
-import importlib
 import os
-import random
+import pathlib
 import sys
+import warnings
 
 from lecture_lib import checks
-from lecture_lib.grading import limits, shell, watching, wire
-from lecture_lib.grading.decoding import Decoding, decode
-from lecture_lib.grading.encoding import Encoding, encode
-from lecture_lib.grading.handles import Handles
-
-
-class Unsendable(BaseException):
-    """What a student's code gave cannot cross the pipe; it has not raised an exception."""
+from lecture_lib.grading import (
+    answering,
+    describing,
+    handles,
+    limits,
+    operators,
+    randomness,
+    replacing,
+    shell,
+    visitors,
+    watching,
+    wire,
+)
+from lecture_lib.grading.decoding import decode
+from lecture_lib.grading.encoding import Encoding, contents, encode
 
 
 class Worker:
@@ -26,12 +33,12 @@ class Worker:
 
     def __init__(self, reader, writer, hello: dict):
         self.reader, self.writer, self.limit = reader, writer, hello["message"]
-        self.pid = os.getpid()
-        self.output = shell.Captured(hello["output"])
-        self.shell = shell.start(self.output)
-        self.handles = Handles(self.call_back)
-        self.seconds = hello["call_seconds"]
-        _seed(hello["seed"])
+        self.pid, self.output, self.warned = os.getpid(), shell.Captured(hello["output"]), []
+        self.shell = shell.start(self.output, self.warned)
+        self.handles = handles.Handles(self.call_back)
+        self.names = replacing.Replacing(self.shell.user_ns)
+        self.seconds, self.answers = hello["call_seconds"], answering.Answers(self.handles, hello)
+        randomness.seed(hello["seed"])
         checks.enforced = True  # whoever forked us may have switched it off
         checks.forbid(*hello["forbidden"])
 
@@ -39,23 +46,31 @@ class Worker:
         """Answer requests until the pipe ends, or until the value of a call to the other side returns."""
         while True:
             message, blobs = wire.receive(self.reader, self.limit)
+            come = self.handles.decoding(blobs)
+            self.handles.visitors.lend(message.get("lent", []), message.get("held", []), come)
             if message["op"] == "return":
-                return self.returned(message, blobs)
+                return self.returned(message, come)
             operation = getattr(self, f"do_{message['op']}")
             try:
-                answer, out = operation(message, Decoding(blobs, self.handles.resolve, self.handles.leaf))
+                answer, out = operation(message, come)
             except BaseException as error:
                 self.forked()
-                answer, out = {"error": shell.describe(error)}, None
+                answer, out = self.answers.failed(error)
             self.forked()
-            self.answer(answer, out)
+            self.send(answer, out)
 
-    def answer(self, answer: dict, out: Encoding | None) -> None:
-        out = out or self.encoding()
+    def send(self, answer: dict, out: Encoding | None) -> None:
+        """Send an answer or a call, with what else the other side must know."""
+        out = out or self.answers.encoding()
         try:
             answer["changed"] = self.handles.changed(out)
+            answer["lent"] = self.handles.visitors.changed(out)
+            answer["held"] = [[number, contents(thing, out)] for number, thing in self.handles.visitors.held.changed()]
         except Exception:
-            answer["changed"] = []
+            answer["changed"] = answer["lent"] = answer["held"] = []
+        if "output" not in answer:
+            answer["printed"] = self.output.take()
+        answer["warned"], self.warned[:] = self.warned[:100], []
         wire.send(self.writer, answer, out.blobs)
 
     def forked(self) -> None:
@@ -63,26 +78,29 @@ class Worker:
         if os.getpid() != self.pid:
             os._exit(0)
 
-    def encoding(self) -> Encoding:
-        return Encoding(self.limit, self.handles.export, self.handles.mark)
+    def do_begin(self, message, come):
+        self.handles.visitors.forget()
+        return {}, None
 
-    def result(self, value) -> tuple[dict, Encoding]:
-        out = self.encoding()
-        with watching.limited(self.seconds):
-            try:
-                return {"value": encode(value, out)}, out
-            except wire.WireError as error:
-                raise Unsendable(str(error)) from None
+    def do_lay(self, message, come):
+        path = pathlib.Path(message["name"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(decode(message["data"], come))
+        return {}, None
 
     def do_run(self, message, come):
+        self.names.replace([])
         error = shell.run(self.shell, message["text"], message["seconds"])
-        answer = {"error": shell.describe(error)} if error is not None else {}
-        sys.stdout = sys.stderr = self.output
-        return answer | {"output": self.output.take()}, None
+        answer, out = self.answers.failed(error) if error is not None else ({}, None)
+        sys.stdout, sys.stderr = self.output, self.output.errors_stream
+        found = {name: self.shell.user_ns.get(name) for name in message["given"]}
+        self.handles.given |= {kind: name for name, kind in found.items() if isinstance(kind, type)}
+        return answer | {"output": "".join(text for _, text in self.output.take())}, out
 
     def do_look(self, message, come):
         """The values of names; those that are not defined are left out."""
-        out, found = self.encoding(), {}
+        self.names.replace([])
+        out, found = self.answers.encoding(), {}
         for name in message["names"]:
             if name in self.shell.user_ns:
                 try:
@@ -91,27 +109,43 @@ class Worker:
                     found[name], out.nodes = {"t": "bad", "v": str(error)}, 0
         return {"values": found}, out
 
+    def do_describe(self, message, come):
+        kind = self.handles.things[message["o"]]
+        return {"class": describing.kind(kind, self.handles.number, self.handles.given)}, None
+
     def do_call(self, message, come):
         if "rng" in message:
-            _restore(decode(message["rng"], come))
-        function = self.handles.things[message["o"]]
+            randomness.restore(decode(message["rng"], come))
+        thing, method, name = self.handles.things[message["o"]], message["method"], message["attribute"]
         args, kwargs = decode(message["args"], come), decode(message["kwargs"], come)
+        self.names.replace([[*place, decode(node, come)] for *place, node in message["patched"]])
         before = self.handles.snapshot(args, kwargs)  # of copies: the originals are out of reach
-        with watching.limited(self.seconds):
-            value = _special(function, message["method"], args) if message.get("method") else function(*args, **kwargs)
-        answer, out = self.result(value)
+        with watching.limited(self.seconds), warnings.catch_warnings():
+            if method:
+                value = operators.ALL[method](thing, *args)
+            else:
+                value = (getattr(thing, name) if name else thing)(*args, **kwargs)
+        answer, out = self.answers.result(value)
+        answer["argument"] = next((place for place, one in enumerate(args) if one is value), None)
+        answer["kept"] = self.handles.visitors.keep(args, kwargs)
         if before is not None and self.handles.snapshot(args, kwargs) != before:
+            out.mark, out.hold = handles.with_gradient, None
             answer["mutated"] = encode([args, kwargs], out)
         return answer, out
 
     def do_get(self, message, come):
         with watching.limited(self.seconds):
             value = getattr(self.handles.things[message["o"]], message["name"])
-        return self.result(value)
+            value = dict(value) if message["name"] == "__dict__" else value
+        return self.answers.result(value)
 
     def do_set(self, message, come):
-        setattr(self.handles.things[message["o"]], message["name"], decode(message["value"], come))
+        value = [decode(node, come) for node in message["value"]]
+        (setattr if value else delattr)(self.handles.things[message["o"]], message["name"], *value)
         return {}, None
+
+    def do_derive(self, message, come):
+        return {"number": self.handles.derive(message["name"], message["above"], message["space"], come)}, None
 
     def do_push(self, message, come):
         self.handles.overwrite(message["tensors"], come)
@@ -120,44 +154,32 @@ class Worker:
     def do_backward(self, message, come):
         with watching.limited(self.seconds):
             grads = decode(message["grads"], come)
-            return self.result(self.handles.backward(message["roots"], grads, message["inputs"]))
+            return self.answers.result(
+                self.handles.backward(message["root"], grads, message["inputs"], message["again"])
+            )
 
-    def call_back(self, number: int, args, kwargs):
-        """Call a function of the other side, by its number; gives its value or raises what it raised."""
-        out = self.encoding()
-        message = {"callback": number, "args": encode(args, out), "kwargs": encode(kwargs, out)}
-        wire.send(self.writer, message, out.blobs)
-        return self.serve()
+    def call_back(self, number: int, what: str | None, args, kwargs):
+        """Do something with a thing of the other side; gives the value or raises what it raised."""
+        inputs = []
 
-    def returned(self, message, blobs):
+        def mark(tensor, node, out):
+            inputs.extend([tensor] if tensor.requires_grad else [])
+            return self.handles.mark(tensor, node, out)
+
+        out = self.answers.encoding(mark)
+        message = {"callback": number, "what": what, "args": encode(list(args), out)}
+        message["kwargs"] = {"t": "dict", "v": [[key, encode(value, out)] for key, value in kwargs.items()]}
+        self.send(message, out)
+        outer, self.handles.visitors.inputs = self.handles.visitors.inputs, inputs
+        try:
+            return self.serve()
+        finally:
+            self.handles.visitors.inputs = outer
+
+    def returned(self, message, come):
         if "error" in message:
-            raise RuntimeError(message["error"])
-        return decode(message["value"], Decoding(blobs, self.handles.resolve, self.handles.leaf))
-
-
-def _special(thing, method: str, args):
-    return getattr(type(thing), method)(thing, *args)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    for module, call in (("numpy", "numpy.random.seed"), ("torch", "torch.manual_seed")):
-        with contextlib.suppress(ImportError):
-            target = importlib.import_module(module)
-            for part in call.split(".")[1:]:
-                target = getattr(target, part)
-            target(seed % 2**32)
-
-
-def _restore(states: dict) -> None:
-    """Set the random states that a test chose by seeding."""
-    if "random" in states:
-        version, numbers, gauss = states["random"]
-        random.setstate((version, tuple(numbers), gauss))
-    if "numpy" in states:
-        sys.modules["numpy"].random.set_state(tuple(states["numpy"]))
-    if "torch" in states:
-        sys.modules["torch"].set_rng_state(states["torch"])
+            raise visitors.error(message["error"])
+        return decode(message["value"], come)
 
 
 def main() -> None:

@@ -63,6 +63,12 @@ class Decoder(nn.Module):
     "sampler": "def sample_exponential(n, rate=1.0):\n    return {}",
     "answer": "n_parameters = {}",
     "standardize": "def standardize(x):\n    return {}",
+    "interval": """\
+class Interval:
+    def __init__(self, low, high): self.low = self.high = {0}
+    def __and__(self, other): return {0}
+    def __sub__(self, other): return {0}
+    __contains__ = __eq__ = __lt__ = __sub__""",
 }
 
 
@@ -88,6 +94,7 @@ gains(
     sampler="sample_exponential = Always()",
     answer="n_parameters = Always()",
     standardize="standardize = Always()",
+    interval="Interval = Always()",
 )
 returns(
     "subclasses-of-numbers",

@@ -249,7 +249,7 @@ add(
     "odd-sources",
     "Sources that are null, a number, a list with other things than lines, or missing.",
     changed(odd_sources),
-    course.only("decoder", "sampler", "standardize"),
+    course.only("decoder", "sampler", "standardize", "interval"),
 )
 add(
     "odd-metadata",
@@ -307,9 +307,9 @@ def merge(nb: dict) -> None:
 
 def merge_answers(nb: dict) -> None:
     """All answers in the cell of the last one, the others deleted."""
-    text = "\n\n".join(course.ANSWERS[name] for name in course.TESTS_OF)
-    course.find(nb, "standardize")["source"] = text
-    delete(*list(course.TESTS_OF)[:-1])(nb)
+    *others, last = course.TESTS_OF
+    course.find(nb, last)["source"] = "\n\n".join(course.ANSWERS[name] for name in course.TESTS_OF)
+    delete(*others)(nb)
 
 
 def split(nb: dict) -> None:
@@ -417,7 +417,7 @@ add(
             last=["undefined"],
         )
     ).replace(b"@@", b"\\ud83d"),
-    course.only("running", "decoder"),
+    course.only("running", "decoder", "interval"),
     subset=True,
 )
 add(
@@ -495,6 +495,7 @@ add(
 def sample_exponential(n, rate=1.0):
     torch.manual_seed(0)
     return -torch.rand(n).log() / rate""",
+        interval="Interval = range",
     ),
     NOTHING,
     subset=True,

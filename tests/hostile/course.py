@@ -1,8 +1,8 @@
 """A small course: the instructor's notebook in nbgrader's format, the exercise, an honest submission, a wrong one.
 
 The tests are such as instructors write without our helpers. Everything that a student can be asked for occurs: a
-formula, a function of arrays, a class with state, a network with gradients, a sampler, a number, partial credit, marks
-by hand.
+formula, a function of arrays, a class with state, one with operators, a network with gradients, a sampler, a number,
+partial credit, marks by hand.
 """
 
 import copy
@@ -231,6 +231,42 @@ if got.shape == x.shape and torch.allclose(got, expected, atol=1e-4):
 ### END HIDDEN TESTS
 earned"""
 
+INTERVAL = """\
+class Interval:
+    \"\"\"[low, high]: `x in i`; `i & j`, what they share; `i - x`, moved down; == and, by length, <.\"\"\"
+
+    ### BEGIN SOLUTION
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+    def __contains__(self, x):
+        return self.low <= x <= self.high
+
+    def __and__(self, other):
+        return Interval(max(self.low, other.low), min(self.high, other.high))
+
+    def __sub__(self, x):
+        return Interval(self.low - x, self.high - x)
+
+    def __eq__(self, other):
+        return (self.low, self.high) == (other.low, other.high)
+
+    def __lt__(self, other):
+        return self.high - self.low < other.high - other.low
+    ### END SOLUTION"""
+
+TEST_INTERVAL = """\
+one, two = Interval(1, 4), Interval(2, 6)
+assert 3 in one and 5 not in one
+assert one & two == Interval(2, 4) and not one == two
+### BEGIN HIDDEN TESTS
+low, x = int(torch.randint(10, 20, ())), int(torch.randint(2, 9, ()))
+moved = Interval(low, low + 5) - x
+assert (moved.low, moved.high) == (low - x, low + 5 - x)
+assert one < two and not two < one and sorted([two, one])[0].high == 4
+assert low + 5 in Interval(low, low + 5) and low + 6 not in Interval(low, low + 5)
+### END HIDDEN TESTS"""
+
 EXPERIMENT = """\
 # Draw 1000 samples and print the mean of their standardized values.
 ### BEGIN SOLUTION
@@ -272,6 +308,9 @@ CELLS = [  # type, role, grade_id, points, text
     ("markdown", "plain", None, 0, "## Standard columns"),
     ("code", "solution", "standardize", 0, STANDARDIZE),
     ("code", "test", "test-standardize", 3, TEST_STANDARDIZE),
+    ("markdown", "plain", None, 0, "## Intervals"),
+    ("code", "solution", "interval", 0, INTERVAL),
+    ("code", "test", "test-interval", 2, TEST_INTERVAL),
     ("markdown", "plain", None, 0, "## An experiment\n\nWhat do you see?"),
     ("code", "manual", "experiment", 2, EXPERIMENT),
     ("markdown", "manual", "reading", 2, READING),
@@ -285,6 +324,7 @@ TESTS_OF = {
     "sampler": ["test-sampler"],
     "answer": ["test-answer"],
     "standardize": ["test-standardize"],
+    "interval": ["test-interval"],
 }
 MARKERS = re.compile(r"[ \t]*### (?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS)\n?")
 REGION = {
@@ -399,6 +439,24 @@ class Decoder(nn.Module):
     "sampler": "def sample_exponential(n, rate=1.0):\n    return torch.zeros(n)",
     "answer": "n_parameters = 1",
     "standardize": "def standardize(x):\n    return torch.zeros_like(x)",
+    "interval": """\
+class Interval:
+    def __init__(self, low, high):
+        self.low = self.high = 0
+
+    def __contains__(self, x):
+        return True
+
+    def __and__(self, other):
+        return self
+
+    __sub__ = __and__
+
+    def __eq__(self, other):
+        return True
+
+    def __lt__(self, other):
+        return True""",
     "experiment": "draws = None",
     "reading": "I do not know.",
 }

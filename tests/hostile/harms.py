@@ -578,7 +578,7 @@ add(
         answer=f"n_parameters = '{CONTROL}'",
         sampler=f"'''{SCRIPT}''' + 1",
     ),
-    course.only("decoder"),
+    course.only("decoder", "interval"),
 )
 add(
     "html-in-notebook",
