@@ -56,9 +56,18 @@ def _matrix(x, name: str, device=None) -> Tensor:
         raise ValueError(f"{name} holds {x.dtype}; it must hold real numbers")
     if device is not None and x.device != device:
         raise ValueError(f"{name} is on {x.device}, the fitted data on {device}; they must be on one device")
+    if not _has_float64(x.device):
+        raise ValueError(f"{name} is on {x.device}, which has no float64 to compute with; give {name}.cpu()")
     x = x.to(torch.float32) if x.dtype in (torch.float16, torch.bfloat16) else x
     x = x if x.is_floating_point() else x.double()
     if len(x) and not bool(((x.min() > -torch.inf) & (x.max() < torch.inf)).all()):
         row = int((~x.isfinite()).any(1).nonzero()[0])
         raise ValueError(f"{name} holds NaN or infinity (first: row {row}); remove or fill them")
     return x
+
+
+def _has_float64(device: torch.device) -> bool:
+    try:
+        return torch.ones(1, dtype=torch.float64, device=device).dtype == torch.float64
+    except (RuntimeError, TypeError):  # Apple's accelerators
+        return False

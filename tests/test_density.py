@@ -8,7 +8,7 @@ import torch
 from scipy import integrate, stats
 from sklearn import neighbors as theirs
 
-from lecture_lib import density, kernels, neighbors
+from lecture_lib import density, device, kernels, neighbors
 
 NAMES = {  # ours: scikit-learn's
     "gaussian": "gaussian",
@@ -280,3 +280,16 @@ def test_numpy_arrays_are_welcome():
     assert isinstance(density.KernelDensity("silverman").fit(x).score_samples(x), torch.Tensor)
     assert isinstance(density.KNeighborsDensity(2).fit(x).score_samples(x), torch.Tensor)
     assert isinstance(density.HistogramDensity().fit(x).score_samples(x), torch.Tensor)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dim", [1, 3])
+def test_an_accelerator(dim):
+    where = device.pick()
+    x, q = randn(3000, dim), 1.5 * randn(500, dim, seed=1)
+    models = [density.KernelDensity("silverman", kernel) for kernel in kernels.NAMES]
+    models += [density.KNeighborsDensity(7), density.HistogramDensity("scott")]
+    for model in models:
+        expected = model.fit(x).score_samples(q)
+        found = model.fit(x.to(where)).score_samples(q.to(where))
+        assert found.device.type == where.type and torch.allclose(found.cpu(), expected, rtol=1e-9, atol=1e-9)

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import mixture as theirs
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from lecture_lib import clustering, elbo, mixture, mixture_steps, quadratic_features
+from lecture_lib import clustering, device, elbo, mixture, mixture_steps, quadratic_features
 
 KINDS = ("full", "diagonal", "spherical")
 SKLEARN = {"full": "full", "diagonal": "diag", "spherical": "spherical"}
@@ -361,3 +361,19 @@ def test_a_start_that_cannot_be_one_is_explained(start, message):
 def test_scores_before_fit_are_refused():
     with pytest.raises(ValueError, match="this GaussianMixture has seen no data yet; call fit"):
         mixture.GaussianMixture(1).score_samples(randn(3, 1))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_accelerator(kind):
+    where, x = device.pick(), clusters(2000, 3)
+    weights, _, cov = parameters(3, 3, kind, seed=2)
+    start = weights, x[:3], cov
+    expected = mixture.GaussianMixture(3, covariance=kind, max_iter=20, tol=0).fit(x, start=start)
+    there = [part.to(where) for part in start]
+    model = mixture.GaussianMixture(3, covariance=kind, max_iter=20, tol=0).fit(x.to(where), start=there)
+    assert model.means_.device.type == where.type
+    assert torch.allclose(model.score_samples(x.to(where)).cpu(), expected.score_samples(x), rtol=1e-8)
+    generator = torch.Generator(where).manual_seed(0)
+    drawn = mixture.GaussianMixture(2, covariance=kind).fit(x.to(where), generator=generator)
+    assert drawn.sample(5, generator=generator).device.type == where.type
