@@ -106,14 +106,14 @@ def _far(x: Tensor, q: Tensor, skip: Tensor | None, tile) -> Tensor:
         part = q[m : m + rows]
         largest, total = (part.new_full((len(part),), value) for value in (-math.inf, 0.0))
         for n in range(0, len(x), columns):
-            exponents = _distances(part, x[n : n + columns]).square_().mul_(-0.5)
+            exponents = _distances(part, x[n : n + columns]).square_().mul_(-0.5 * ROOT**2)
             if skip is not None:
                 _leave_out(exponents, skip[m : m + rows], n, -math.inf)
             new = torch.maximum(largest, exponents.amax(1))
             offset = new.where(new > -math.inf, 0)
-            total = total * (largest - offset).exp() + exponents.sub_(offset.unsqueeze(1)).exp_().sum(1)
+            total = total * (largest - offset).exp2() + exponents.sub_(offset.unsqueeze(1)).exp2_().sum(1)
             largest = new
-        result[m : m + rows] = largest + total.log()
+        result[m : m + rows] = (largest + total.log2()) / ROOT**2
     return result
 
 

@@ -14,6 +14,7 @@ from lecture_lib.quadratic_features import Mixture, Sums
 
 COVARIANCES = ("full", "diagonal", "spherical")
 BLOCK = 2**18  # numbers at once
+LOST = 1e-200  # all shares together: fewer have lost their digits to underflow
 
 
 def log_joint(x: Tensor, weights: Tensor, means: Tensor, covariances: Tensor) -> Tensor:
@@ -114,9 +115,9 @@ def whole(x: Tensor, k: int, covariance: str) -> Mixture:
 def maximize(sums: Sums, before: Mixture, floor: float) -> tuple[Mixture, Tensor]:
     """The second half of the M-step: weights, means and covariances from sums, and which components lie on the floor.
 
-    A component without any share keeps mean and covariance.
+    A component that has lost all its shares keeps mean and covariance.
     """
-    alive = sums.counts > 0
+    alive = sums.counts > LOST
     counts = sums.counts.where(alive, 1).unsqueeze(1)
     shift = sums.first / counts
     means = torch.where(alive.unsqueeze(1), sums.origin + shift, before.means)
