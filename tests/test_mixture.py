@@ -225,7 +225,7 @@ def test_it_integrates_to_one(dim):
 @pytest.mark.parametrize("kind", KINDS)
 def test_draws_follow_the_mixture(kind):
     model = mixture.GaussianMixture(3, covariance=kind).fit(
-        clusters(300, 2), generator=torch.Generator().manual_seed(0)
+        3 * clusters(300, 2), generator=torch.Generator().manual_seed(0)
     )
     draws = model.sample(20_000, generator=torch.Generator().manual_seed(1))
     mean = model.weights_ @ model.means_
@@ -234,7 +234,7 @@ def test_draws_follow_the_mixture(kind):
         model.weights_[:, None, None] * (full + (model.means_ - mean)[:, :, None] * (model.means_ - mean)[:, None])
     ).sum(0)
     assert ((draws.mean(0) - mean).abs() < 5 * (cov.diagonal() / 20_000).sqrt()).all()
-    assert torch.allclose(draws.T.cov(), cov, rtol=0.06, atol=0.15)
+    assert torch.allclose(draws.T.cov(), cov, rtol=0.06, atol=1.5)
     direction = torch.tensor([0.6, 0.8]).double()
     cdf = lambda t: sum(  # noqa: E731
         float(w) * stats.norm.cdf(t, float(m @ direction), float(direction @ c @ direction) ** 0.5)
