@@ -427,7 +427,8 @@ def test_what_a_killed_grader_left_is_cleared_away_and_nothing_else(course):
 # The command line, in processes of their own.
 
 DRIVER = """
-import sys, types
+import signal, sys, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import lecture_lib.grading
 sandbox = types.SimpleNamespace(choose=lambda kind, consent: kind)
 source = types.SimpleNamespace(read=lambda path: None)  # the real one takes a second to load
