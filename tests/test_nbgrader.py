@@ -123,11 +123,12 @@ class Course:
         lines = "".join(f"    {line}\n" for line in code.strip().split("\n"))
         return json.loads(self.python("-c", f"{start}{lines}    print(json.dumps(result))"))
 
-    def scores(self):
-        """{student: {grade_id: points, None where a person must mark}}."""
+    def scores(self, notebook=""):
+        """{student: {grade_id: points, None where a person must mark}}, of one notebook where it is named."""
         return self.gradebook(
             "result = {s.student.id: {g.name: None if g.needs_manual_grade else g.auto_score"
-            " for n in s.notebooks for g in n.grades} for s in gb.assignment_submissions('ps1')}"
+            f" for n in s.notebooks if n.name.startswith({notebook!r}) for g in n.grades}}"
+            " for s in gb.assignment_submissions('ps1')}"
         )
 
 
@@ -296,4 +297,4 @@ def test_the_first_solution_of_the_course_has_all_points_in_nbgrader(lectures, p
     lectures.submit("solved", src, **full(src))
     lectures.nbgrader("autograde")
     tests = {cell.grade_id: cell.points for cell in src.cells if cell.role == "test"}
-    assert {name: points for name, points in lectures.scores()["solved"].items() if name in tests} == tests
+    assert {name: points for name, points in lectures.scores(path.stem)["solved"].items() if name in tests} == tests

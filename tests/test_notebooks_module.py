@@ -141,6 +141,7 @@ def test_ctrl_c_keeps_what_came_before(course, command):
     process = subprocess.Popen(
         [sys.executable, "-m", "lecture_lib.notebooks", command, "06"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )  # fmt: skip
     while not (course / "notebooks" / "begun").exists():
         assert process.poll() is None
