@@ -26,14 +26,14 @@ import math
 import statistics
 import subprocess
 import sys
-import time
 
+import clock
 import numpy as np
 import torch
 from scipy.stats import gaussian_kde
 from sklearn.neighbors import KernelDensity
 
-from lecture_lib import density, device
+from lecture_lib import density
 
 OURS, SINGLE, SKLEARN, SCIPY = "ours, float64", "ours, float32", "scikit-learn", "SciPy"
 PEAK = """
@@ -155,14 +155,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = {run.__name__: run for run in (line, ten, grid, memory)}
     parser.add_argument("command", choices=commands)
-    parser.add_argument("--rounds", type=int, default=3, help="default 3")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: processor time of this process")
+    clock.add_options(parser)
     options = parser.parse_args()
-    options.now = time.perf_counter if options.clock == "wall" else time.process_time
-    torch.set_num_threads(options.threads)
-    where = device.describe(torch.device("cpu"))
-    print(f"{where}; torch {torch.__version__}; {options.clock} time, {options.threads} threads")
+    clock.begin(options)
     commands[options.command](options)
 
 

@@ -14,15 +14,15 @@ round, and the median is taken.
 
 import argparse
 import statistics
-import time
 import warnings
 
+import clock
 import numpy as np
 import torch
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from lecture_lib import data, device, mixture, pca
+from lecture_lib import data, mixture, pca
 
 
 def groups(n: int, dim: int, k: int) -> torch.Tensor:
@@ -93,14 +93,9 @@ def compare(options, name: str, x: torch.Tensor, k: int, few: int, many: int, le
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="default 3")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: processor time of this process")
+    clock.add_options(parser)
     options = parser.parse_args()
-    options.now = time.perf_counter if options.clock == "wall" else time.process_time
-    torch.set_num_threads(options.threads)
-    where = device.describe(torch.device("cpu"))
-    print(f"{where}; torch {torch.__version__}; {options.clock} time, {options.threads} threads")
+    clock.begin(options)
     compare(options, "groups", groups(100_000, 10, 10), 10, 5, 25, 3.5)
     compare(options, "MNIST", components_of_digits().double(), 50, 1, 5, 1.5)
 

@@ -31,8 +31,8 @@ import math
 import statistics
 import subprocess
 import sys
-import time
 
+import clock
 import torch
 
 from lecture_lib import data, device, integers, intrinsic_dimension, neighbors, pairwise
@@ -258,18 +258,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = {run.__name__: run for run in (speed, memory, growth, peak, approximate)}
     parser.add_argument("command", choices=commands)
-    parser.add_argument("--rounds", type=int, default=3, help="of `speed`; default 3")
     parser.add_argument("--rows", type=int, default=60_000, help="default 60,000")
     parser.add_argument("--k", type=int, default=20, help="default 20")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: processor time of this process")
+    clock.add_options(parser)
     parser.add_argument("--device", choices=["cpu", "accelerator"], default="cpu", help="of `peak`")
     parser.add_argument("--memory", type=float, default=3 * 2**28, help="bytes, of `peak`; more for an accelerator")
     options = parser.parse_args()
-    options.now = time.perf_counter if options.clock == "wall" else time.process_time
-    torch.set_num_threads(options.threads)
-    where = device.describe(torch.device("cpu"))
-    print(f"{where}; torch {torch.__version__}; {options.clock} time")
+    clock.begin(options)
     commands[options.command](options)
 
 

@@ -2,9 +2,11 @@
 
 import math
 
+import clouds
 import numpy as np
 import pytest
 import torch
+from clouds import randn
 from scipy import integrate, stats
 from sklearn import neighbors as theirs
 
@@ -17,10 +19,6 @@ NAMES = {  # ours: scikit-learn's
     "epanechnikov": "epanechnikov",
     "cosine": "cosine",
 }
-
-
-def randn(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def agree(found, expected, tolerance):
@@ -149,14 +147,7 @@ def test_draws_in_one_dimension_follow_the_estimate():
     assert stats.kstest(draws[:, 0].numpy(), cdf).pvalue > 1e-4
 
 
-HOSTILE = {
-    "one point": torch.tensor([[0.3, 5.0]]),
-    "equal points": torch.full((20, 2), 3.5),
-    "a constant column": torch.cat([randn(50, 1), torch.ones(50, 1)], 1),
-    "outliers": torch.cat([randn(100, 2), torch.full((1, 2), 1e8).double()]),
-    "more dimensions than points": randn(5, 60),
-    "float32": randn(50, 2, dtype=torch.float32),
-    "whole numbers": torch.randint(0, 9, (50, 2), generator=torch.Generator().manual_seed(0)),
+HOSTILE = clouds.HOSTILE | {
     "one column with outliers": torch.cat([randn(2000, 1), torch.tensor([[1e8], [-1e8]]).double()]),
 }
 

@@ -1,6 +1,5 @@
 """The explorer of density estimates: every position works, every control is seen, and the numbers are the library's."""
 
-import io
 import itertools
 import time
 
@@ -8,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from explorers import move, pixels
 from scipy import stats
 
 from lecture_lib import bandwidth, density, density_widgets, kernels
@@ -18,16 +17,6 @@ ALT = "Four estimates of one density with three bumps, each with its truth"
 
 def explorer(**options):
     return density_widgets.density_explorer(alt=ALT, **options)
-
-
-def pixels(figure):
-    with Image.open(io.BytesIO(figure.picture.value)) as image:
-        return np.asarray(image.convert("RGB")).astype(int)
-
-
-def move(figure, **values):
-    for name, value in values.items():
-        figure.controls[name].value = value
 
 
 def test_the_truth_is_the_mixture_that_the_data_are_drawn_from():

@@ -1,6 +1,5 @@
 """The explorer of dimensions: every position works, every control is seen, and the numbers are the library's."""
 
-import io
 import itertools
 import time
 
@@ -8,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from explorers import move, pixels
 
 from lecture_lib import dimension_widgets, intrinsic_dimension, neighbors
 
@@ -17,16 +16,6 @@ ALT = "A cloud of points, log rank over log distance, and six estimates of its d
 
 def explorer(**options):
     return dimension_widgets.dimension_explorer(alt=ALT, **options)
-
-
-def pixels(figure):
-    with Image.open(io.BytesIO(figure.picture.value)) as image:
-        return np.asarray(image.convert("RGB")).astype(int)
-
-
-def move(figure, **values):
-    for name, value in values.items():
-        figure.controls[name].value = value
 
 
 def choices(control):

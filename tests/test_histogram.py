@@ -5,14 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from clouds import HOSTILE, randn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lecture_lib import histogram
-
-
-def randn(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def numpys(x, bins, q, **options):
@@ -138,17 +135,6 @@ def test_the_leave_one_out_rule_finds_the_width_of_least_risk():
     x = torch.where(u < 0.7, u / 0.7 / 4, 0.25 + (u - 0.7) / 0.3 * 0.75)
     x = torch.cat([x, torch.tensor([0.0, 1.0]).double()])
     assert histogram.n_bins(x, "leave-one-out") == 4
-
-
-HOSTILE = {
-    "one point": torch.tensor([[0.3, 5.0]]),
-    "equal points": torch.full((20, 2), 3.5),
-    "a constant column": torch.cat([randn(50, 1), torch.ones(50, 1)], 1),
-    "outliers": torch.cat([randn(100, 2), torch.full((1, 2), 1e8).double()]),
-    "more dimensions than points": randn(5, 60),
-    "float32": randn(50, 2, dtype=torch.float32),
-    "whole numbers": torch.randint(0, 9, (50, 2), generator=torch.Generator().manual_seed(0)),
-}
 
 
 @pytest.mark.parametrize("bins", [*histogram.RULES, 5])

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from clouds import randn
 from scipy import stats
 from sklearn import mixture as theirs
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
@@ -14,10 +15,6 @@ from lecture_lib import clustering, device, elbo, mixture, mixture_steps, quadra
 
 KINDS = ("full", "diagonal", "spherical")
 SKLEARN = {"full": "full", "diagonal": "diag", "spherical": "spherical"}
-
-
-def randn(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
 
 def parameters(k, dim, kind, seed=0):
