@@ -44,12 +44,18 @@ class VAE(nn.Module):
         return self.likelihood.mean(self.decode(self.encode(x)[0]))
 
     @torch.no_grad()
-    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """n new images x ~ p(x|z), z ~ p(z), shape (n, D): ancestral sampling. Eq. (6.1)."""
+    def sample(self, n: int, *, prior=None, generator: torch.Generator | None = None) -> Tensor:
+        """n new images x ~ p(x|z), z ~ p(z), shape (n, D): ancestral sampling. Eq. (6.1).
+
+        prior: a fitted density over z with `sample`, such as `mixture.GaussianMixture`; None: N(0, I).
+        """
         if n < 0:
             raise ValueError(f"n is {n}; it must be zero or positive")
         weight = next(self.parameters())
-        z = torch.randn(n, self.latent_dim, dtype=weight.dtype, device=weight.device, generator=generator)
+        if prior is None:
+            z = torch.randn(n, self.latent_dim, dtype=weight.dtype, device=weight.device, generator=generator)
+        else:
+            z = prior.sample(n, generator=generator).to(weight)
         return self.likelihood.sample(self.decode(z), generator=generator)
 
 
@@ -75,24 +81,33 @@ def negative_elbo(model: VAE, x: Tensor, beta: float = 1.0, n_samples: int = 1) 
 
 
 @torch.no_grad()
-def log_weights(model: VAE, x: Tensor, n_samples: int, *, generator: torch.Generator | None = None) -> Tensor:
+def log_weights(
+    model: VAE, x: Tensor, n_samples: int, *, prior=None, generator: torch.Generator | None = None
+) -> Tensor:
     """log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x), z_s ~ q(z|x), shapes (B, D) -> (S, B). Eq. (6.10).
 
-    Memory grows with S * B; `log_evidence` works in blocks.
+    prior: a fitted density over z with `score_samples`, (M, J) -> (M,), in the place of N(0, I). Eq. (11.9). Memory
+    grows with S * B; `log_evidence` works in blocks.
     """
     mu, log_var = model.encode(x)
     eps = torch.randn((n_samples, *mu.shape), dtype=mu.dtype, device=mu.device, generator=generator)
     z = gaussians.reparameterize(mu, log_var, eps)
-    log_prior = gaussians.log_density(z, torch.zeros_like(mu), torch.zeros_like(mu))
+    if prior is None:
+        log_prior = gaussians.log_density(z, torch.zeros_like(mu), torch.zeros_like(mu))
+    else:
+        log_prior = prior.score_samples(z.flatten(0, -2)).view(z.shape[:-1])
     return model.likelihood.log_prob(x, model.decode(z)) + log_prior - gaussians.log_density(z, mu, log_var)
 
 
 @torch.no_grad()
-def log_evidence(model: VAE, x: Tensor, n_samples: int = 5000, *, generator: torch.Generator | None = None) -> Tensor:
+def log_evidence(
+    model: VAE, x: Tensor, n_samples: int = 5000, *, prior=None, generator: torch.Generator | None = None
+) -> Tensor:
     """log p(x) by importance sampling from q(z|x), shapes (N, D) -> (N,), in nats. Eq. (6.11).
 
     A lower bound in expectation, tight as `n_samples` grows (Burda, Grosse & Salakhutdinov 2016 use 5,000). Memory
     stays bounded for any N and `n_samples`: blocks of samples are added up in log space. x is scaled as in training.
+    prior: as in `log_weights`.
     """
     if x.ndim != 2:
         raise ValueError(f"x has shape {tuple(x.shape)}; it must be (N, D)")
@@ -104,7 +119,8 @@ def log_evidence(model: VAE, x: Tensor, n_samples: int = 5000, *, generator: tor
     for rows in x.split(n_rows):
         total = rows.new_full((len(rows),), -torch.inf)
         for start in range(0, n_samples, n_block):
-            block = log_weights(model, rows, min(n_block, n_samples - start), generator=generator)
+            count = min(n_block, n_samples - start)
+            block = log_weights(model, rows, count, prior=prior, generator=generator)
             total = torch.logaddexp(total, torch.logsumexp(block, 0))
         results.append(total - math.log(n_samples))
     return torch.cat(results)
