@@ -18,7 +18,7 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 ROWS = [
     "grading",
     "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets "
-    "density_widgets conditional_widgets slides",
+    "density_widgets conditional_widgets prior_widgets slides",
     "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution conditional reading aggregate two_sample",
@@ -56,6 +56,7 @@ WITHIN_A_ROW = {
     ("pca_widgets", "widgets"),
     ("density_widgets", "widgets"),
     ("conditional_widgets", "widgets"),
+    ("prior_widgets", "widgets"),
     ("gaussian_plots", "plots"),
     ("dimension_plots", "plots"),
     ("pca_plots", "plots"),

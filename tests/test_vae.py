@@ -198,3 +198,48 @@ def test_bound_and_evidence_agree_between_the_cpu_and_the_accelerator():
     model.encoder.constant = model.encoder.constant.float().to(where)
     value = vae.log_evidence(model.to(where), data().float().to(where), 50).cpu().double()
     torch.testing.assert_close(value, marginal.log_prob(data()), rtol=1e-4, atol=1e-4)
+
+
+class Shifted:
+    """The density N(1, 4 I) over codes, with the two methods that a prior needs."""
+
+    def score_samples(self, z):
+        return torch.distributions.Normal(1.0, 2.0).log_prob(z).sum(-1)
+
+    def sample(self, n, *, generator=None):
+        return 1 + 2 * torch.randn(n, 2, dtype=torch.float64, generator=generator)
+
+
+def under_another_prior():
+    """The marginal of x in `linear_vae` where z ~ N(1, 4 I)."""
+    model, _ = linear_vae()
+    w = model.decoder.matrix.detach()
+    return MultivariateNormal(w.sum(1), 4 * w @ w.T + NOISE * torch.eye(4, dtype=torch.float64))
+
+
+def test_evidence_under_another_prior_is_that_of_the_other_marginal():
+    model, _ = linear_vae(scale=4.0)  # the posterior under the other prior is wider
+    estimate = vae.log_evidence(model, data(), 200_000, prior=Shifted(), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(estimate, under_another_prior().log_prob(data()), rtol=0, atol=0.03)
+
+
+def test_the_standard_normal_as_another_prior_changes_nothing():
+    class Standard(Shifted):
+        def score_samples(self, z):
+            return gaussians.log_density(z, torch.zeros_like(z), torch.zeros_like(z))
+
+    model, _ = linear_vae(scale=2.0)
+    same = [
+        vae.log_weights(model, data(), 5, prior=p, generator=torch.Generator().manual_seed(1))
+        for p in (None, Standard())
+    ]
+    torch.testing.assert_close(*same, rtol=1e-12, atol=0)
+
+
+def test_samples_under_another_prior_have_the_moments_of_the_other_marginal():
+    model, _ = linear_vae()
+    torch.manual_seed(0)
+    x = model.sample(200_000, prior=Shifted(), generator=torch.Generator().manual_seed(0))
+    marginal = under_another_prior()
+    torch.testing.assert_close(x.mean(0), marginal.mean, rtol=0, atol=0.05)
+    torch.testing.assert_close(torch.cov(x.T), marginal.covariance_matrix, rtol=0.03, atol=0.1)

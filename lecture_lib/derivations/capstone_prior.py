@@ -77,6 +77,7 @@ def aggregate(v: SimpleNamespace) -> Tensor:
 
 
 def integral(values: Tensor) -> Tensor:
+    """The integral of values at the grid, along the last axis."""
     return torch.trapezoid(values, GRID)
 
 
@@ -92,6 +93,7 @@ def standard_bound(v: SimpleNamespace) -> Tensor:
 
 
 def with_another_prior(v: SimpleNamespace) -> Tensor:
+    """The mean bound of the standard prior, and what r changes."""
     return standard_bound(v) + integral(aggregate(v) * (v.log_r - STANDARD.log_prob(GRID)))
 
 

@@ -19,12 +19,14 @@ def tables(generator: torch.Generator) -> SimpleNamespace:
 
 
 def with_the_best_classifier(generator: torch.Generator) -> SimpleNamespace:
+    """The same, and real is called what is more probable among the real ones."""
     v = tables(generator)
     v.says_real = (v.p > v.p_hat).double()
     return v
 
 
 def of_one_kind(generator: torch.Generator) -> SimpleNamespace:
+    """The same with equal distributions."""
     v = tables(generator)
     v.p_hat = v.p
     return v
@@ -54,6 +56,7 @@ def mean_share(v: SimpleNamespace) -> Tensor:
 
 
 def limit_of_the_share(v: SimpleNamespace) -> Tensor:
+    """The right side of Eq. (11.12)."""
     return ((v.p**2 + v.p_hat**2) / (2 * (v.p + v.p_hat))).sum()
 
 
