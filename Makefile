@@ -13,7 +13,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV __PYVENV_LAUNCHER__ PIP_TARGET PIP_PR
 
 NBGRADER := $(VENV)/nbgrader
 
-.PHONY: help lab test run notebooks exercises grade selfcheck clean
+.PHONY: help lab present slides test run notebooks exercises grade selfcheck clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
@@ -21,6 +21,12 @@ help:  ## list these targets
 
 lab: $(READY)  ## open the lectures in JupyterLab; ARGS="--no-browser --port 9999" passes options
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
+
+present: $(READY)  ## present a lecture in JupyterLab, a kernel behind it: make present LECTURE=09
+	@$(RUN) -m lecture_lib.slides present $(LECTURE) $(ARGS)
+
+slides: $(READY)  ## the lectures as HTML and PDF slides in build/slides/, or one: make slides LECTURE=09
+	@$(RUN) -m lecture_lib.slides build $(LECTURE)
 
 test: $(READY) $(NBGRADER)/installed  ## check the code and the library, then execute every notebook and compare its outputs
 	$(RUN) -m ruff check .

@@ -18,7 +18,7 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 ROWS = [
     "grading",
     "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets "
-    "density_widgets conditional_widgets prior_widgets slides",
+    "density_widgets conditional_widgets prior_widgets deck slides",
     "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution conditional reading aggregate two_sample",
@@ -31,6 +31,10 @@ ROWS = [
 ROW = {module: row for row, modules in enumerate(ROWS) for module in modules.split()}
 WITHIN_A_ROW = {
     ("notebooks", "notebook_format"),
+    ("deck", "notebook_format"),
+    ("slides", "deck"),
+    ("slides", "notebook_format"),
+    ("slides", "notebooks"),
     ("danco", "intrinsic_dimension"),
     ("density", "histogram"),
     ("density", "bandwidth"),

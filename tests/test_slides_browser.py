@@ -1,0 +1,131 @@
+"""Every page of every lecture's deck in a real browser, at 1280 × 720; and decks that break a rule.
+
+A page must hold all that is on it with type of 18 pixels or more, show its formulas and its pictures, and ask for
+nothing outside its file. Each lecture is loaded once; paper and the dark look are tried on one of them.
+"""
+
+from pathlib import Path
+
+import browser
+import pytest
+from nbformat import v4
+
+from lecture_lib import deck, notebook_format, notebooks, slides
+
+ROOT = Path(__file__).parents[1]
+LECTURES = notebooks.listing(ROOT / "notebooks")
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+# Goes to every page in turn, all its fragments shown, and says what is wrong with it.
+INSPECT = r"""() => [...document.querySelectorAll("section.page")].flatMap((page, number) => {
+  if (window.Reveal && Reveal.isReady()) {
+    const at = Reveal.getIndices(page);
+    Reveal.slide(at.h, at.v, 99);
+  }
+  const all = what => [...page.querySelectorAll(what)];
+  const box = element => element.getBoundingClientRect();
+  const type = element => parseFloat(getComputedStyle(element).fontSize);
+  const frame = box(page), text = all(".part").map(part => part.innerText).join(" ").trim();
+  const beyond = b => b.width && b.height && (b.left < frame.left - 2 || b.right > frame.right + 2 ||
+    b.top < frame.top - 2 || b.bottom > frame.bottom + 2);
+  const raw = [];
+  const words = document.createTreeWalker(page, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const plain = !words.currentNode.parentElement.closest("pre, code, script, style, mjx-container");
+    if (plain && /\$|\\(begin|frac|tag|mathbb)/.test(words.currentNode.data)) raw.push(words.currentNode.data);
+  }
+  const visible = all(".part, .part *, .where").filter(e => !e.closest("mjx-assistive-mml, script, style"));
+  const rules = {
+    "is not shown": !frame.width || getComputedStyle(page).visibility !== "visible",
+    "something reaches beyond the page": visible.some(e => beyond(box(e))),
+    "a line is cut off": all(".part, pre").some(e => e.scrollWidth > e.clientWidth + 1),
+    "type is smaller than 18 pixels": type(page) < 18,
+    "code is smaller than 13 pixels": all("pre").some(e => type(e) < 13),
+    "a formula is broken": all("mjx-merror, [data-mjx-error]").length ||
+      all("mjx-container").some(e => !e.querySelector("svg") || !box(e.querySelector("svg")).width),
+    "a formula is not typeset": raw.length,
+    "a picture is missing": all("img").some(e => !e.naturalWidth || box(e).height < 30),
+    "is empty": !text && !all("img").length,
+  };
+  const where = `page ${number + 1}, ${text.slice(0, 50)}`;
+  return Object.keys(rules).filter(rule => rules[rule]).map(rule => `${where}: ${rule}`);
+})"""
+
+
+@pytest.fixture(scope="module")
+def context():
+    with browser.chromium(viewport={"width": 1280, "height": 720}, color_scheme="light") as opened:
+        yield opened
+
+
+def problems(context, path: Path, how: str = "") -> list[str]:
+    """What is wrong with the pages of a deck, with its console, and which addresses it asks for."""
+    page = context.new_page()
+    try:
+        record = browser.watch(page)
+        page.goto(path.as_uri() + how)
+        page.wait_for_function("window.deckReady === true", timeout=60_000)
+        return [*page.evaluate(INSPECT), *record.console, *record.outside]
+    finally:
+        page.close()
+
+
+def write(folder: Path, *cells) -> Path:
+    """A deck of a title and of the cells given, each on a page of its own."""
+    opening = v4.new_markdown_cell("# 03 · Codes\n\n**The question.** How small?")
+    for cell in (opening, *cells):
+        cell.metadata["slideshow"] = {"slide_type": "slide"}
+    path = folder / "deck.html"
+    path.write_text(deck.to_html(v4.new_notebook(cells=[opening, *cells])), encoding="utf-8")
+    return path
+
+
+def shown(html: str):
+    return v4.new_code_cell("f()", outputs=[v4.new_output("display_data", {"text/html": html})])
+
+
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+def test_every_page_of_a_lecture_holds_what_is_on_it(path, context, tmp_path):
+    target = tmp_path / f"{path.stem}.html"
+    target.write_text(deck.to_html(notebook_format.read(path)), encoding="utf-8")
+    assert problems(context, target) == []
+
+
+@pytest.mark.parametrize("how", ["?print", "?theme=dark"])
+def test_paper_and_the_dark_look_hold_it_too(how, context, tmp_path):
+    target = tmp_path / "deck.html"
+    target.write_text(deck.to_html(notebook_format.read(LECTURES[0])), encoding="utf-8")
+    assert problems(context, target, how) == []
+
+
+def test_a_sound_deck_gives_no_complaint(context, tmp_path):
+    picture = f'<img alt="One pixel" src="data:image/png;base64,{PIXEL}">'
+    large = picture.replace("<img", '<img style="min-width:99px;min-height:99px"')
+    cells = [v4.new_markdown_cell("Let $a = 1$:\n\n$$ a^2 = 1 \\tag{3.1} $$"), shown(large)]
+    assert problems(context, write(tmp_path, *cells)) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "complaint"),
+    [
+        (v4.new_markdown_cell("A sentence that says little. " * 200), "reaches beyond the page"),
+        (v4.new_markdown_cell("$$ " + "a + " * 200 + "b $$"), "reaches beyond the page"),
+        (v4.new_markdown_cell("Let $\\frac{a}$ be."), "a formula is broken"),
+        (v4.new_markdown_cell("Let $\\nosuchthing$ be."), "a formula is broken"),
+        (v4.new_markdown_cell("It costs $ 5, not less."), "a formula is not typeset"),
+        (shown('<img alt="Nothing" src="data:image/png;base64,iVBORw0">'), "a picture is missing"),
+        (shown('<img alt="Nothing" src="https://example.org/a.png">'), "https://example.org/a.png"),
+        (shown("<script>nowhere()</script><p>A</p>"), "nowhere is not defined"),
+        (shown("<p> </p>"), "is empty"),
+    ],
+    ids=["long", "wide", "broken", "unknown", "dollar", "picture", "outside", "error", "empty"],
+)
+def test_a_deck_that_breaks_a_rule_is_found(cell, complaint, context, tmp_path):
+    found = problems(context, write(tmp_path, cell))
+    assert any(complaint in line for line in found), found
+
+
+def test_a_pdf_has_one_page_for_each_of_the_deck(context, tmp_path):
+    path = write(tmp_path, v4.new_markdown_cell("$$ a = 1 $$"), v4.new_markdown_cell("B"))
+    slides.to_pdf(context.new_page(), path)
+    assert path.with_suffix(".pdf").read_bytes().count(b"/Type /Page\n") == 3
