@@ -17,9 +17,9 @@ SHOWN = 1500  # codes of data, in the picture
 def prior_explorer(model: vae.VAE, priors: dict, codes: Tensor, labels, prior=None, *, alt: str) -> widgets.Figure:
     """A choice of prior and a number of the draw: 36 codes among the codes of data (N, J), and what they decode to.
 
-    priors: name -> fitted density with `sample`, such as `mixture.GaussianMixture`, or None for N(0, I). prior: the
-    name at the start, else the first. labels (N,): the classes that choose the plane to look at. alt: what the resting
-    picture shows. Raises ValueError where these do not fit each other or the model.
+    priors: name -> fitted density with `sample`, on the model's device, such as `mixture.GaussianMixture`, or None for
+    N(0, I). prior: the name at the start, else the first. labels (N,): the classes that choose the plane to look at.
+    alt: what the resting picture shows. Raises ValueError where these do not fit each other or the model.
     """
     codes, labels = torch.as_tensor(codes).detach().cpu().float(), torch.as_tensor(labels).cpu()
     if codes.ndim != 2 or codes.shape[1] != model.latent_dim or model.latent_dim < 2 or len(codes) < DRAWN:
@@ -47,9 +47,10 @@ def prior_explorer(model: vae.VAE, priors: dict, codes: Tensor, labels, prior=No
 @torch.no_grad()
 def drawn(model: vae.VAE, prior, number: int) -> tuple[Tensor, np.ndarray]:
     """36 codes (36, J) and the means of p(x|z) (36, 28, 28); the same for the same prior and number."""
-    weight, generator = next(model.parameters()), torch.Generator().manual_seed(number)
+    weight = next(model.parameters())
+    generator = torch.Generator(weight.device).manual_seed(number)
     if prior is None:
-        z = torch.randn(DRAWN, model.latent_dim, generator=generator)
+        z = torch.randn(DRAWN, model.latent_dim, generator=generator, device=weight.device)
     else:
         z = prior.sample(DRAWN, generator=generator)
     means = model.likelihood.mean(model.decode(z.to(weight)))

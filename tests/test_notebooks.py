@@ -29,6 +29,7 @@ EXEMPT: dict[str, set[str]] = {
     "notebooks/08_pca": {"components-explorer"},
     "notebooks/09_intrinsic_dimension": {"dimension-explorer"},
     "notebooks/10_density_estimation": {"density-explorer"},
+    "notebooks/11_capstone": {"prior-explorer"},
 }
 NOT_COMPARED = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
 LONGEST_CELL = 15
