@@ -251,6 +251,9 @@ BROKEN_ON_PURPOSE = [  # module, line, what it says, what it then says wrongly
     ("pca_probabilistic", "8.35", "(v.eigenvalues - v.c)", "v.eigenvalues"),  # the noise not subtracted
     ("intrinsic_dimension_counting", "9.3", "v.rho * sliced(v.d) * v.r", "v.rho * v.r"),  # no volume, as in the notes
     ("intrinsic_dimension_likelihood", "9.31", "(v.N - 1)", "v.N"),  # a bias
+    ("capstone_prior", "11.7", "v.var.sum(0).diag() / 3 + ", ""),  # the posteriors' own variance forgotten
+    ("capstone_prior", "11.9", "- STANDARD.log_prob(GRID)).exp()", ").exp()"),  # both priors at once
+    ("capstone_two_sample", "11.14", "v.n * (v.n - 1) + v.m", "v.n * v.n + v.m"),  # a point as its own neighbor
     ("intrinsic_dimension_neighborhoods", "9.39", "v.N * (v.k - 1) / (v.r", "v.N * (v.k - 2) / (v.r"),  # corrections
 ]
 
