@@ -23,7 +23,11 @@ from lecture_lib import deck, notebook_format, notebooks
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_CHROMIUM = "no PDFs: there is no Chromium here (Debian: apt-get install chromium; CHROMIUM may name one)"
-DECK_SETTINGS = "jupyterlab-slideshow/plugin.jupyterlab-settings"
+LIVE = {  # settings of JupyterLab for a lecture hall
+    "jupyterlab-slideshow/plugin": {"active": True},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/apputils-extension/themes": {"overrides": {"content-font-size1": "20px", "code-font-size": "17px"}},
+}
 
 
 def build(paths: list[Path], folder: Path) -> None:
@@ -78,11 +82,13 @@ def speaker_notes(nb: NotebookNode) -> str:
 def present(path: Path, options: list[str]) -> int:
     """Open JupyterLab on a lecture, as a slideshow; the user's own settings of JupyterLab stay as they are."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder) / DECK_SETTINGS
-        settings.parent.mkdir(parents=True)
-        settings.write_text(json.dumps({"active": True}), encoding="utf-8")
-        start = [sys.executable, "-m", "jupyterlab", f"--LabApp.user_settings_dir={folder}"]
-        address = f"--LabApp.default_url=/lab/tree/notebooks/{path.name}?reset"
+        for name, values in LIVE.items():
+            settings = Path(folder) / f"{name}.jupyterlab-settings"
+            settings.parent.mkdir(parents=True, exist_ok=True)
+            settings.write_text(json.dumps(values), encoding="utf-8")
+        folders = [f"--LabApp.user_settings_dir={folder}", f"--LabApp.workspaces_dir={folder}/workspaces"]
+        start = [sys.executable, "-m", "jupyterlab", *folders]
+        address = f"--LabApp.default_url=/lab/tree/notebooks/{path.name}"
         try:
             return subprocess.run([*start, address, *options], cwd=path.parents[1]).returncode
         except KeyboardInterrupt:

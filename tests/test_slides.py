@@ -135,7 +135,8 @@ def test_a_presentation_starts_jupyterlab_in_the_slideshow_with_settings_of_its_
 
     def start(command, cwd):
         folder = next(part for part in command if "user_settings_dir" in part).partition("=")[2]
-        seen.update(json.loads((Path(folder) / slides.DECK_SETTINGS).read_text()), command=command, cwd=cwd)
+        settings = Path(folder) / "jupyterlab-slideshow" / "plugin.jupyterlab-settings"
+        seen.update(json.loads(settings.read_text()), command=command, cwd=cwd)
         return type("Done", (), {"returncode": 7})
 
     monkeypatch.setattr(slides.subprocess, "run", start)
