@@ -105,6 +105,42 @@ def test_a_sound_deck_gives_no_complaint(context, tmp_path):
     assert problems(context, write(tmp_path, *cells)) == []
 
 
+SLIDER = f"""<div><img alt="A square" style="min-width: 99px; min-height: 99px"
+src="data:image/png;base64,{PIXEL}"></div>
+<script>(box => {{
+  const slider = document.createElement("input");
+  slider.type = "range";
+  slider.setAttribute("aria-label", "width");
+  slider.addEventListener("input", () => box.dataset.value = slider.value);
+  box.append(slider);
+}})(document.currentScript.previousElementSibling)</script>"""
+
+
+def test_a_slider_in_an_output_moves_and_keeps_its_arrow_keys(context, tmp_path):
+    path = write(tmp_path, shown(SLIDER), v4.new_markdown_cell("B"))
+    page = context.new_page()
+    page.goto(path.as_uri() + "#/1")
+    page.wait_for_function("window.deckReady === true")
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.querySelector('[data-value]').dataset.value") == "51"
+    assert page.evaluate("Reveal.getIndices().h") == 1
+    page.close()
+
+
+def test_the_keys_turn_pages_and_lights(context, tmp_path):
+    page = context.new_page()
+    page.goto(write(tmp_path, v4.new_markdown_cell("B")).as_uri() + "?theme=light")
+    page.wait_for_function("window.deckReady === true")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
+    page.keyboard.press("d")
+    assert page.evaluate(paper) == "rgb(20, 24, 29)"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("Reveal.getIndices().h") == 1
+    page.close()
+
+
 @pytest.mark.parametrize(
     ("cell", "complaint"),
     [

@@ -15,7 +15,7 @@
   const LEAST_FIGURE = 0.66;
 
   function roomForFigure(figure) {
-    const images = [...figure.querySelectorAll("img")];
+    const images = [...figure.querySelectorAll("img")].filter(image => image.offsetParent);
     images.forEach(image => { image.style.width = image.style.height = "0px"; });
     const others = [...figure.children].reduce((sum, child) => sum + child.offsetHeight, 0);
     const [width, height] = [figure.clientWidth, (figure.clientHeight - others) / images.length];
