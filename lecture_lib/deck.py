@@ -116,18 +116,23 @@ def stack(page: Page) -> str:
 def to_html(nb: NotebookNode) -> str:
     """The whole lecture as one HTML page with everything in it: reveal.js, MathJax, style and pictures."""
     here = resources.files("lecture_lib") / "deck_files"
-    colors = HtmlFormatter(style="default").get_style_defs(".highlight")
     parts = {
         "title": html.escape(notebook_format.heading(nb, 0)),
         "slides": "\n".join(map(stack, pages(nb))),
         "reveal_css": bundled(REVEAL, "revealjs/dist/reveal.css"),
-        "highlight_css": re.sub(r"^(pre|td|span)\b.*$", "", colors, flags=re.MULTILINE),
+        "highlight_css": colors("default", "light") + colors("github-dark", "dark"),
         "mathjax_js": bundled(MATHJAX, "mathjax/tex-svg-full.js"),
         "reveal_js": bundled(REVEAL, "revealjs/dist/reveal.js"),
         "notes_js": bundled(REVEAL, "revealjs/plugin/notes/notes.js"),
     }
     parts |= {f"deck_{kind}": (here / f"deck.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")}
     return string.Template((here / "deck.html").read_text(encoding="utf-8")).substitute(parts)
+
+
+def colors(style: str, theme: str) -> str:
+    """CSS of the words of Python in one of the two looks; the paper behind them is the deck's own."""
+    lines = HtmlFormatter(style=style).get_style_defs(f':root[data-theme="{theme}"] .highlight').splitlines()
+    return "\n".join(line for line in lines if re.search(r"\.highlight \.\w+ \{", line))
 
 
 def bundled(package: str, ending: str) -> str:

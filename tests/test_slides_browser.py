@@ -1,7 +1,7 @@
 """Every page of every lecture's deck in a real browser, at 1280 × 720; and decks that break a rule.
 
-A page must hold all that is on it with type of 18 pixels or more, show its formulas and its pictures, and ask for
-nothing outside its file. Each lecture is loaded once; paper and the dark look are tried on one of them.
+A page must hold all that is on it with type of 18 pixels or more and enough contrast, show its formulas and its
+pictures, and ask for nothing outside its file. Each lecture is loaded once; paper and the dark look are tried on one.
 """
 
 from pathlib import Path
@@ -34,10 +34,24 @@ INSPECT = r"""() => [...document.querySelectorAll("section.page")].flatMap((page
     const plain = !words.currentNode.parentElement.closest("pre, code, script, style, mjx-container");
     if (plain && /\$|\\(begin|frac|tag|mathbb)/.test(words.currentNode.data)) raw.push(words.currentNode.data);
   }
+  const shade = color => color.match(/[\d.]+/g).slice(0, 3).reduce((sum, v, i) => {
+    const c = v / 255, linear = c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    return sum + [0.2126, 0.7152, 0.0722][i] * linear;
+  }, 0.05);
+  const behind = e => {
+    const color = getComputedStyle(e).backgroundColor;
+    return e === document.documentElement || !/, 0\)$/.test(color) ? color : behind(e.parentElement);
+  };
+  const faint = e => {
+    const own = [...e.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    const [low, high] = [shade(getComputedStyle(e).color), shade(behind(e))].sort((a, b) => a - b);
+    return own && high / low < 3;
+  };
   const visible = all(".part, .part *, .where").filter(e => !e.closest("mjx-assistive-mml, script, style"));
   const rules = {
     "is not shown": !frame.width || getComputedStyle(page).visibility !== "visible",
     "something reaches beyond the page": visible.some(e => beyond(box(e))),
+    "words are too faint": visible.some(faint),
     "a line is cut off": all(".part, pre").some(e => e.scrollWidth > e.clientWidth + 1),
     "type is smaller than 18 pixels": type(page) < 18,
     "code is smaller than 13 pixels": all("pre").some(e => type(e) < 13),
@@ -153,8 +167,9 @@ def test_the_keys_turn_pages_and_lights(context, tmp_path):
         (shown('<img alt="Nothing" src="https://example.org/a.png">'), "https://example.org/a.png"),
         (shown("<script>nowhere()</script><p>A</p>"), "nowhere is not defined"),
         (shown("<p> </p>"), "is empty"),
+        (shown('<p style="color: #bbb">Hardly seen</p>'), "words are too faint"),
     ],
-    ids=["long", "wide", "broken", "unknown", "dollar", "picture", "outside", "error", "empty"],
+    ids=["long", "wide", "broken", "unknown", "dollar", "picture", "outside", "error", "empty", "faint"],
 )
 def test_a_deck_that_breaks_a_rule_is_found(cell, complaint, context, tmp_path):
     found = problems(context, write(tmp_path, cell))
