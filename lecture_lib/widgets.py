@@ -9,15 +9,19 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from lecture_lib import plots
+from lecture_lib import frames, plots
 
 
 class Figure(ipywidgets.VBox):
-    """Controls, a caption and a picture. Where no kernel runs, the picture alone is shown, with alternative text."""
+    """Controls, a caption and a picture. Where no kernel runs, one slider still moves, through `frames`."""
 
-    def __init__(self, controls: dict, draw, *, caption: str, alt: str):
-        """`controls` maps argument names of `draw(**values) -> PIL image` to ipywidgets controls."""
-        self.controls, self.draw, self.alt = controls, draw, alt
+    def __init__(self, controls: dict, draw, *, caption: str, alt: str, moves: str):
+        """`controls` maps argument names of `draw(**values) -> PIL image` to ipywidgets controls.
+
+        moves: the name of the control that moves without a kernel. Where no script runs either, the picture alone is
+        shown, with `alt`.
+        """
+        self.controls, self.draw, self.alt, self.moves = controls, draw, alt, moves
         self.picture = ipywidgets.Image(format="png", value=self.render())
         for control in controls.values():
             control.observe(self.update, names="value")
@@ -40,7 +44,8 @@ class Figure(ipywidgets.VBox):
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         with Image.open(io.BytesIO(self.picture.value)) as image:
             width = image.width / 96
-        data["text/html"] = plots.image_tag(self.picture.value, self.alt, width)
+        resting = plots.image_tag(self.picture.value, self.alt, width)
+        data["text/html"] = frames.html(resting, self.controls, self.draw, self.moves)
         data["text/plain"] = f"Figure: {self.alt}"
         return bundle
 
@@ -90,7 +95,7 @@ def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Fig
         "Drag a slider, or focus it and use the arrow keys. The ring is the point z, the digit beside it its decoding. "
         "Watch where one class turns into another, and what is decoded where no codes lie."
     )
-    return Figure(controls, draw, caption=caption, alt=alt)
+    return Figure(controls, draw, caption=caption, alt=alt, moves="z1")
 
 
 def _slider(i: int, low: float, high: float, start: float) -> ipywidgets.FloatSlider:

@@ -17,7 +17,7 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 # Top to bottom. A module imports from lower rows only; within a row, only the pairs named below.
 ROWS = [
     "grading",
-    "notebooks notebook_format widgets gaussian_widgets dimension_widgets pca_widgets "
+    "notebooks notebook_format widgets frames gaussian_widgets dimension_widgets pca_widgets "
     "density_widgets conditional_widgets prior_widgets deck slides",
     "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
@@ -55,6 +55,7 @@ WITHIN_A_ROW = {
     ("reading", "conditional"),
     ("two_sample", "conditional"),
     ("graph_plots", "plots"),
+    ("widgets", "frames"),
     ("gaussian_widgets", "widgets"),
     ("dimension_widgets", "widgets"),
     ("pca_widgets", "widgets"),
