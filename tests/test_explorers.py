@@ -1,0 +1,69 @@
+"""All interactive parts at random settings: none fails or warns, and each draws ten pictures a second and more."""
+
+import inspect
+import pkgutil
+import random
+import statistics
+import time
+
+import ipywidgets
+import pytest
+import test_conditional_widgets
+import test_density_widgets
+import test_dimension_widgets
+import test_gaussian_widgets
+import test_pca_widgets
+import test_prior_widgets
+import test_widgets
+from explorers import move, pixels
+
+import lecture_lib
+from lecture_lib import frames
+
+EXPLORERS = {
+    "latent_explorer": test_widgets.explorer,
+    "gap_explorer": test_gaussian_widgets.gap_explorer,
+    "divergence_explorer": test_gaussian_widgets.explorer,
+    "dimension_explorer": test_dimension_widgets.explorer,
+    "components_explorer": test_pca_widgets.explorer,
+    "density_explorer": test_density_widgets.explorer,
+    "digit_explorer": test_conditional_widgets.explorer,
+    "prior_explorer": test_prior_widgets.explorer,
+}
+AT_RANDOM = 50
+
+
+def draws(control, chance: random.Random):
+    """A setting of a control within its range, whatever kind it is."""
+    return chance.choice(frames.positions(control, 101))
+
+
+def test_no_explorer_of_the_library_is_missing_here():
+    modules = [module.name for module in pkgutil.iter_modules(lecture_lib.__path__) if module.name.endswith("widgets")]
+    sources = [__import__(f"lecture_lib.{name}", fromlist=["_"]) for name in modules]
+    public = {name for module in sources for name, _ in inspect.getmembers(module, inspect.isfunction)}
+    assert {name for name in public if name.endswith("_explorer")} == set(EXPLORERS)
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_random_settings_draw_pictures_of_one_size_ten_a_second(name):
+    figure, chance, seconds = EXPLORERS[name](), random.Random(0), []
+    height, width, _ = pixels(figure).shape
+    for _ in range(AT_RANDOM):
+        setting = {control: draws(widget, chance) for control, widget in figure.controls.items()}
+        assert figure.draw(**setting).size == (width, height)
+    for _ in range(20):  # one control at a time, as a hand moves them
+        which = chance.choice(list(figure.controls))
+        value, began = draws(figure.controls[which], chance), time.process_time()
+        move(figure, **{which: value})
+        seconds.append(time.process_time() - began)
+    assert statistics.median(seconds) < 0.1
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_control_says_what_it_is_and_the_figure_what_to_look_for(name):
+    figure = EXPLORERS[name]()
+    assert all(len(control.description) > 2 or control.description in "kKJ" for control in figure.controls.values())
+    text = next(child.value for child in figure.children if isinstance(child, ipywidgets.HTML))
+    assert "arrow keys" in text and text.count(".") >= 2
+    assert figure.moves in figure.controls
