@@ -106,6 +106,8 @@ def _picture():
     """The function from the controls' values to the picture, which moves the artists that are made here, once."""
     fig = Figure(figsize=(9.6, 3.9), dpi=96, layout="none")
     FigureCanvasAgg(fig)  # becomes fig.canvas
+    for n in SIZES:  # now, rather than when a hand has moved there
+        _reference(n)
     places = ((0.065, 0.25), (0.385, 0.22), (0.74, 0.245))
     left, middle, right = (fig.add_axes((start, 0.13, width, 0.76)) for start, width in places)
     dimension_plots.cloud(np.zeros((1, 2)), left).set(xlim=(-3, 3), ylim=(-3, 3))

@@ -47,13 +47,9 @@ def prior_explorer(model: vae.VAE, priors: dict, codes: Tensor, labels, prior=No
 @torch.no_grad()
 def drawn(model: vae.VAE, prior, number: int) -> tuple[Tensor, np.ndarray]:
     """36 codes (36, J) and the means of p(x|z) (36, 28, 28); the same for the same prior and number."""
-    weight = next(model.parameters())
-    generator = torch.Generator(weight.device).manual_seed(number)
-    if prior is None:
-        z = torch.randn(DRAWN, model.latent_dim, generator=generator, device=weight.device)
-    else:
-        z = prior.sample(DRAWN, generator=generator)
-    means = model.likelihood.mean(model.decode(z.to(weight)))
+    generator = torch.Generator(next(model.parameters()).device).manual_seed(number)
+    z = model.sample_codes(DRAWN, prior=prior, generator=generator)
+    means = model.likelihood.mean(model.decode(z))
     return z.cpu().float(), means.cpu().float().numpy().reshape(DRAWN, SIZE, SIZE)
 
 

@@ -43,19 +43,22 @@ class VAE(nn.Module):
         """The reconstruction E[x | z = mu(x)], shapes (..., D) -> (..., D)."""
         return self.likelihood.mean(self.decode(self.encode(x)[0]))
 
-    @torch.no_grad()
-    def sample(self, n: int, *, prior=None, generator: torch.Generator | None = None) -> Tensor:
-        """n new images x ~ p(x|z), z ~ p(z), shape (n, D): ancestral sampling. Eq. (6.1).
+    def sample_codes(self, n: int, *, prior=None, generator: torch.Generator | None = None) -> Tensor:
+        """n codes z ~ p(z), shape (n, J), of the type of the weights and on their device.
 
         prior: a fitted density over z with `sample`, such as `mixture.GaussianMixture`; None: N(0, I).
         """
         if n < 0:
             raise ValueError(f"n is {n}; it must be zero or positive")
         weight = next(self.parameters())
-        if prior is None:
-            z = torch.randn(n, self.latent_dim, dtype=weight.dtype, device=weight.device, generator=generator)
-        else:
-            z = prior.sample(n, generator=generator).to(weight)
+        if prior is not None:
+            return prior.sample(n, generator=generator).to(weight)
+        return torch.randn(n, self.latent_dim, dtype=weight.dtype, device=weight.device, generator=generator)
+
+    @torch.no_grad()
+    def sample(self, n: int, *, prior=None, generator: torch.Generator | None = None) -> Tensor:
+        """n new images x ~ p(x|z), z ~ p(z), shape (n, D): ancestral sampling. Eq. (6.1). prior: see `sample_codes`."""
+        z = self.sample_codes(n, prior=prior, generator=generator)
         return self.likelihood.sample(self.decode(z), generator=generator)
 
 

@@ -4,15 +4,14 @@ Never a downloaded browser: where no Chromium is installed, `chromium` skips the
 """
 
 import contextlib
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from lecture_lib import slides
+
 OPTIONS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,15 +34,10 @@ class Record:
     outside: list[str] = field(default_factory=list)
 
 
-def executable() -> str | None:
-    """The Chromium of this machine, or the one that CHROMIUM names."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-
-
 @contextlib.contextmanager
 def chromium(**context) -> Iterator:
     """A Playwright browser context with an empty profile; `context` is passed to `new_context`. Skips without one."""
-    path = executable()
+    path = slides.chromium()
     if not path:
         pytest.skip("there is no Chromium here: on Debian, apt-get install chromium, or set CHROMIUM to its path")
     from playwright import sync_api

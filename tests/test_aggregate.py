@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate
-from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from lecture_lib import aggregate, gaussians
 
@@ -81,6 +81,21 @@ def test_the_moments_are_those_of_the_mixture():
     torch.testing.assert_close(cov.diagonal(), mixture.variance)
     second = (torch.diag_embed(log_var.exp()) + mu.unsqueeze(2) * mu.unsqueeze(1)).mean(0)
     torch.testing.assert_close(cov, second - torch.outer(mean, mean))
+
+
+def test_no_other_gaussian_has_a_larger_mean_log_density():
+    mu, log_var = posteriors(30)
+    mean, cov = aggregate.moments(mu, log_var)
+    parameters = [mean.clone().requires_grad_(), torch.linalg.cholesky(cov).requires_grad_()]
+    other = MultivariateNormal(parameters[0], scale_tril=parameters[1])
+    outward = torch.linalg.cholesky(
+        torch.diag_embed(log_var.exp()) * 3
+    )  # 2 J points with the moments of each posterior
+    points = torch.cat([mu.unsqueeze(1) + outward.mT, mu.unsqueeze(1) - outward.mT], 1)
+    loss = other.log_prob(points).mean()  # of a quadratic function these points give the expectation exactly
+    assert loss.detach() > MultivariateNormal(mean + 0.1, cov).log_prob(points).mean()
+    for gradient in torch.autograd.grad(loss, parameters):
+        torch.testing.assert_close(gradient.tril() if gradient.ndim == 2 else gradient, torch.zeros_like(gradient))
 
 
 def test_one_posterior_is_its_own_aggregate():
