@@ -13,7 +13,7 @@ import ipywidgets
 from PIL import Image
 
 COUNT = 21  # pictures of one slider
-COLORS = 48  # in each picture: lines and text stay sharp, and take less than with losses
+COLORS = 48  # in each picture, without losses: lines and text stay sharp
 
 # The resting picture is the first element of each box of this figure, wherever the figure has been copied to.
 SCRIPT = """
