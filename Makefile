@@ -13,7 +13,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV __PYVENV_LAUNCHER__ PIP_TARGET PIP_PR
 
 NBGRADER := $(VENV)/nbgrader
 
-.PHONY: help lab present slides test run notebooks exercises grade selfcheck clean
+.PHONY: help lab present slides site test run notebooks exercises grade selfcheck clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
@@ -27,6 +27,9 @@ present: $(READY)  ## present a lecture in JupyterLab, a kernel behind it: make 
 
 slides: $(READY)  ## the lectures as HTML and PDF slides in build/slides/, or one: make slides LECTURE=09
 	@$(RUN) -m lecture_lib.slides build $(LECTURE)
+
+site: $(READY)  ## the course as a static site, build/site/index.html
+	@$(RUN) -m lecture_lib.site
 
 test: $(READY) $(NBGRADER)/installed  ## check the code and the library, then execute every notebook and compare its outputs
 	$(RUN) -m ruff check .

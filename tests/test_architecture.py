@@ -18,7 +18,7 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 ROWS = [
     "grading",
     "notebooks notebook_format widgets frames gaussian_widgets dimension_widgets pca_widgets "
-    "density_widgets conditional_widgets prior_widgets deck slides",
+    "density_widgets conditional_widgets prior_widgets deck slides equations site site_pages",
     "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution conditional reading aggregate two_sample",
@@ -35,6 +35,12 @@ WITHIN_A_ROW = {
     ("slides", "deck"),
     ("slides", "notebook_format"),
     ("slides", "notebooks"),
+    ("site", "deck"),
+    ("site", "notebooks"),
+    ("site", "site_pages"),
+    ("site_pages", "equations"),
+    ("site_pages", "notebook_format"),
+    ("site_pages", "notebooks"),
     ("danco", "intrinsic_dimension"),
     ("density", "histogram"),
     ("density", "bandwidth"),

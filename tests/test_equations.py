@@ -18,26 +18,13 @@ from pathlib import Path
 import pytest
 
 from lecture_lib import derivations, notebook_format, notebooks
+from lecture_lib.equations import CITATION, TAG, citations
 
 ROOT = Path(__file__).parents[1]
-NUMBER = r"\(\d+\.\d+\)"
-CITATION = re.compile(rf"\bEqs?\.\s+({NUMBER}(?:(?:,\s*|\s+)(?:and\s+|to\s+)?{NUMBER})*)")
 LIKE_A_CITATION = re.compile(
     r"\b(?:eqs?\b\.?|equations?\b)\s*\(?\d+\.\d+\)?|CITED\s*[-\u2013\u2014&/;+]+\s*\(\d+\.\d+\)", re.IGNORECASE
 )
-TAG = re.compile(r"\\tag\{([^}]*)\}")
 WITHOUT_FUNCTION = re.compile(r"<!--\s*\(([\d.]+)\) has no function: [^\s-].*?-->", re.DOTALL)
-
-
-def citations(text: str) -> list[str]:
-    """The numbers that a text cites: "Eqs. (6.3) to (6.5) and (6.8)" -> 6.3, 6.4, 6.5, 6.8."""
-    found = []
-    for match in CITATION.finditer(text):
-        for joint, number in re.findall(r"(to)?\s*\((\d+\.\d+)\)", match[1]):
-            lecture, last = number.split(".")
-            first = int(found[-1].split(".")[1]) + 1 if joint else int(last)
-            found += [f"{lecture}.{i}" for i in range(first, int(last) + 1)]
-    return found
 
 
 def malformed(text: str) -> list[str]:
