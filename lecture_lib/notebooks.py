@@ -70,8 +70,11 @@ def unused_path(folder: Path, stem: str) -> Path:
             continue
 
 
-def execute(nb: NotebookNode, folder: Path, environment: dict[str, str]) -> None:
-    """Execute nb itself, in folder, in a fresh kernel, with a progress bar; RuntimeError names the cell that fails."""
+def execute(nb: NotebookNode, folder: Path, environment: dict[str, str], watch=lambda pid: None) -> None:
+    """Execute nb itself, in folder, in a fresh kernel, with a progress bar; RuntimeError names the cell that fails.
+
+    `watch` is called with the number of the kernel's process when the kernel is there, and after each cell.
+    """
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -82,10 +85,12 @@ def execute(nb: NotebookNode, folder: Path, environment: dict[str, str]) -> None
     layout = "{desc} |{bar:30}| {n} of {total} cells, {elapsed}"
     bar = tqdm(nb.cells, bar_format=layout, mininterval=0, disable=False)
     with client.setup_kernel(**options, cleanup_kc=True), bar:
+        watch(manager.provisioner.pid)
         for index, cell in enumerate(bar):
             bar.set_description_str(notebook_format.heading(nb, index)[:40].ljust(40))
             try:
                 client.execute_cell(cell, index)
+                watch(manager.provisioner.pid)
             except (CellExecutionError, DeadKernelError) as error:
                 reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else str(error)
                 raise RuntimeError(f"{notebook_format.describe(nb, index)}\n  {reason}") from None

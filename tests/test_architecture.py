@@ -18,7 +18,7 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 ROWS = [
     "grading",
     "notebooks notebook_format widgets frames gaussian_widgets dimension_widgets pca_widgets "
-    "density_widgets conditional_widgets prior_widgets deck slides equations site site_pages",
+    "density_widgets conditional_widgets prior_widgets deck slides equations site site_pages run_times",
     "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution conditional reading aggregate two_sample",
@@ -35,6 +35,8 @@ WITHIN_A_ROW = {
     ("slides", "deck"),
     ("slides", "notebook_format"),
     ("slides", "notebooks"),
+    ("run_times", "notebook_format"),
+    ("run_times", "notebooks"),
     ("site", "deck"),
     ("site", "notebooks"),
     ("site", "site_pages"),
