@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import torch
 from nbformat import NotebookNode
 
-from lecture_lib import device, notebook_format, notebooks
+from lecture_lib import notebook_format, notebooks
 
 COMPUTING = re.compile(r"\*\*Time\.\*\*(?:[^.\n]*?[,;])?\s*([^.,;\n]*?)\s+(?:of|for) computing")
 NUMBERS = {"half a": 0.5, "a few": 10.0, "one or two": 2.0, "less than": 1.0, "a": 1.0, "one": 1.0}
@@ -87,6 +86,10 @@ def row(name: str, stated: float, times: Times) -> str:
 
 def machine() -> str:
     """What notebooks run on here, in words."""
+    import torch  # here, as it takes seconds, and `budget` is asked by every run of the tests
+
+    from lecture_lib import device
+
     where = device.pick()
     version, threads = torch.__version__.partition("+")[0], torch.get_num_threads()
     words = f"{os.cpu_count()} CPU cores, PyTorch {version} with {threads} threads, {platform.system()}"
