@@ -13,7 +13,7 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV __PYVENV_LAUNCHER__ PIP_TARGET PIP_PR
 
 NBGRADER := $(VENV)/nbgrader
 
-.PHONY: help lab present slides site test times run notebooks exercises grade selfcheck clean
+.PHONY: help lab present slides site publish test times run notebooks exercises grade selfcheck clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
@@ -38,6 +38,9 @@ test: $(READY) $(NBGRADER)/installed  ## check the code and the library, then ex
 	$(RUN) -m pytest -n 2 --dist loadfile
 	$(RUN) -c 'from lecture_lib import data; [data.mnist(s, offline_fallback=False) for s in data.SPLITS]'  # outputs are of MNIST
 	$(if $(NOTEBOOKS),$(AS_STORED) $(RUN) -m pytest $(NBVAL) -p no:cacheprovider -n 2 --dist loadscope $(NOTEBOOKS))
+
+publish: $(READY)  ## links to Colab and Binder in every lecture: make publish REPOSITORY=https://github.com/owner/name
+	@$(RUN) -m lecture_lib.publishing "$(REPOSITORY)"
 
 times: $(READY)  ## measure time and memory of every notebook, about ten minutes, into docs/run_times.md
 	@$(RUN) -m lecture_lib.run_times $(LECTURE)

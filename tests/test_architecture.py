@@ -18,7 +18,7 @@ LIBRARY = Path(__file__).parents[1] / "lecture_lib"
 ROWS = [
     "grading",
     "notebooks notebook_format widgets frames gaussian_widgets dimension_widgets pca_widgets "
-    "density_widgets conditional_widgets prior_widgets deck slides equations site site_pages run_times",
+    "density_widgets conditional_widgets prior_widgets deck slides equations site site_pages run_times publishing",
     "plots gaussian_plots graph_plots dimension_plots convolution_plots pca_plots density_plots",
     "training records meters data downloads device checks derivations",
     "autoencoder vae convolution conditional reading aggregate two_sample",
@@ -35,8 +35,12 @@ WITHIN_A_ROW = {
     ("slides", "deck"),
     ("slides", "notebook_format"),
     ("slides", "notebooks"),
+    ("publishing", "notebook_format"),
+    ("publishing", "notebooks"),
     ("run_times", "notebook_format"),
     ("run_times", "notebooks"),
+    ("publishing", "notebook_format"),
+    ("publishing", "notebooks"),
     ("site", "deck"),
     ("site", "notebooks"),
     ("site", "site_pages"),

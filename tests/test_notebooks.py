@@ -13,7 +13,7 @@ import pytest
 from nbformat import NotebookNode, v4
 from nbval.plugin import get_sanitize_patterns
 
-from lecture_lib import notebook_format, notebooks
+from lecture_lib import notebook_format, notebooks, publishing
 
 ROOT = Path(__file__).parents[1]
 LECTURES = notebooks.listing(ROOT / "notebooks")
@@ -94,7 +94,8 @@ def plain_python(nb: NotebookNode) -> list[str]:
 
 
 def short_cells(nb: NotebookNode) -> list[str]:
-    counts = [(name, sum(bool(line.strip()) for line in cell.source.splitlines())) for name, cell in code_cells(nb)]
+    sources = [(name, publishing.withdrawn(cell.source).splitlines()) for name, cell in code_cells(nb)]
+    counts = [(name, sum(bool(line.strip()) for line in lines)) for name, lines in sources]
     return [f"{name}: {n} lines, more than {LONGEST_CELL}" for name, n in counts if n > LONGEST_CELL]
 
 

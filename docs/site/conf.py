@@ -10,7 +10,7 @@ from pathlib import Path
 
 from docutils import nodes
 
-from lecture_lib import equations, notebooks, site_pages
+from lecture_lib import equations, notebooks, publishing, site_pages
 
 ROOT = Path(__file__).parents[2]
 LECTURES = {int(path.stem[:2]): path.stem for path in notebooks.listing(ROOT / "notebooks")}
@@ -37,7 +37,10 @@ html_css_files = ["course.css"]
 html_js_files = [("mathjax.js", {"defer": "defer"})]
 html_show_sphinx = False
 html_show_copyright = False
+REPOSITORY = publishing.repository(ROOT)
 html_theme_options = {
+    **({"repository_url": REPOSITORY, "repository_branch": "main", "path_to_docs": ""} if REPOSITORY else {}),
+    "launch_buttons": {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"},
     "use_download_button": True,
     "use_fullscreen_button": False,
     "navbar_persistent": [],
