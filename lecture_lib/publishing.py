@@ -1,4 +1,4 @@
-"""The course at a public address: links to Colab and Binder, and set-up cells that fetch the library where it is missing.
+"""The course at a public address: links to Colab and Binder, and set-up cells that fetch a library that is missing.
 
     python -m lecture_lib.publishing https://github.com/OWNER/NAME [--branch BRANCH]
     python -m lecture_lib.publishing ""        as it was: no address, no links

@@ -94,7 +94,7 @@ def plain_python(nb: NotebookNode) -> list[str]:
 
 
 def short_cells(nb: NotebookNode) -> list[str]:
-    sources = [(name, publishing.withdrawn(cell.source).splitlines()) for name, cell in code_cells(nb)]
+    sources = [(name, publishing.without_fetching(cell.source).splitlines()) for name, cell in code_cells(nb)]
     counts = [(name, sum(bool(line.strip()) for line in lines)) for name, lines in sources]
     return [f"{name}: {n} lines, more than {LONGEST_CELL}" for name, n in counts if n > LONGEST_CELL]
 

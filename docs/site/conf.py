@@ -37,9 +37,9 @@ html_css_files = ["course.css"]
 html_js_files = [("mathjax.js", {"defer": "defer"})]
 html_show_sphinx = False
 html_show_copyright = False
-REPOSITORY = publishing.repository(ROOT)
+REPOSITORY, BRANCH = publishing.setting(ROOT)
 html_theme_options = {
-    **({"repository_url": REPOSITORY, "repository_branch": "main", "path_to_docs": ""} if REPOSITORY else {}),
+    **({"repository_url": REPOSITORY, "repository_branch": BRANCH, "path_to_docs": ""} if REPOSITORY else {}),
     "launch_buttons": {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"},
     "use_download_button": True,
     "use_fullscreen_button": False,
