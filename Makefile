@@ -12,8 +12,9 @@ NBVAL = --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbva
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV __PYVENV_LAUNCHER__ PIP_TARGET PIP_PREFIX
 
 NBGRADER := $(VENV)/nbgrader
+FOR_TESTS = hypothesis packaging psutil pytest pytest-xdist scipy
 
-.PHONY: help lab present slides site publish test times run notebooks exercises grade selfcheck clean
+.PHONY: help lab present slides site publish test oldest newest times run notebooks exercises grade selfcheck clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
@@ -42,6 +43,13 @@ test: $(READY) $(NBGRADER)/installed  ## check the code and the library, then ex
 publish: $(READY)  ## links to Colab and Binder in every lecture: make publish REPOSITORY=https://github.com/owner/name
 	@$(RUN) -m lecture_lib.publishing "$(REPOSITORY)"
 
+oldest newest: $(READY)  ## tests of the library beside the oldest (newest) versions that it allows, in .venv-oldest
+	@rm -rf .venv-$@ && $(RUN) -m venv .venv-$@
+	@$(RUN) tests/versions.py $@ $(TORCH) > .venv-$@/wanted.txt
+	@.venv-$@/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-$@/wanted.txt $(FOR_TESTS)
+	@.venv-$@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	.venv-$@/bin/python -m pytest -W default -n 2 --dist loadfile -p no:cacheprovider $$($(RUN) tests/versions.py tests)
+
 times: $(READY)  ## measure time and memory of every notebook, about ten minutes, into docs/run_times.md
 	@$(RUN) -m lecture_lib.run_times $(LECTURE)
 
@@ -61,7 +69,7 @@ selfcheck: $(READY)  ## try solutions, untouched exercises, listed mistakes and 
 	@$(RUN) -m lecture_lib.grading selfcheck solutions
 
 clean:  ## remove .venv and the caches, nothing that you made
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-oldest .venv-newest .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is written last and names this folder: after an interrupted installation, a change of the requirements,
