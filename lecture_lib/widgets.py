@@ -1,6 +1,7 @@
 """Interactive parts: sliders that become arguments of one drawing function. Live with a kernel, a picture without."""
 
 import contextlib
+import html
 import io
 
 import ipywidgets
@@ -10,6 +11,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from lecture_lib import frames, plots
+
+UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"
 
 
 class Figure(ipywidgets.VBox):
@@ -25,7 +28,8 @@ class Figure(ipywidgets.VBox):
         self.picture = ipywidgets.Image(format="png", value=self.render())
         for control in controls.values():
             control.observe(self.update, names="value")
-        text = ipywidgets.HTML(f"<p>{caption}</p>")
+        # A picture of ipywidgets has no alternative text: it stands beside it, for screen readers only.
+        text = ipywidgets.HTML(f'<p>{caption}</p><p style="{UNSEEN}">The picture at rest: {html.escape(alt)}</p>')
         super().__init__([*controls.values(), text, self.picture])
 
     def render(self) -> bytes:
