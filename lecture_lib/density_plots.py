@@ -44,7 +44,7 @@ def profiles(r, values: dict, ax: Axes | None = None) -> Axes:
     """Kernels over r (n,), name -> (n,), each named where it is highest apart from the others."""
     ax = ax or plt.subplots()[1]
     styles = ["-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)), (0, (8, 2))]
-    colors = [*plt.rcParams["axes.prop_cycle"].by_key()["color"], plots.CLASSES[1], plots.CLASSES[7]]
+    colors = [*plt.rcParams["axes.prop_cycle"].by_key()["color"], plots.CLASSES[1], plots.CLASSES[5]]
     for i, (name, density) in enumerate(values.items()):
         ax.plot(r, density, label=name, linestyle=styles[i % 7], color=colors[i % 7])
     ax.set(xlabel="u", ylabel="K(u)")

@@ -65,7 +65,7 @@ def straightened(log_mu, minus_log_tail, n_kept: int, slope: float, ax: Axes | N
     ax = ax or plt.subplots(figsize=(4.4, 3.4))[1]
     x, y = np.asarray(log_mu), np.asarray(minus_log_tail)
     ax.plot(x[:n_kept], y[:n_kept], ".", color=plots.DATA, markersize=3, label="used")
-    ax.plot(x[n_kept:], y[n_kept:], ".", color=plots.ERROR, markersize=4, label="left out")
+    ax.plot(x[n_kept:], y[n_kept:], "x", color=plots.ERROR, markersize=3, label="left out")
     ax.plot([0, x[-1]], [0, slope * x[-1]], color=plots.MODEL, label=f"slope {slope:.2f}")
     ax.set(xlabel="log μ", ylabel="−log(1 − F)", xlim=(0, None), ylim=(0, None))
     ax.legend()

@@ -20,7 +20,7 @@ def cloud(x, x_hat, arrows: dict, center, ax: Axes | None = None) -> Axes:
     lost = np.stack([x, x_hat, np.full_like(x, np.nan)], 1).reshape(-1, 2)  # NaN lifts the pen
     ax.plot(*lost.T, color=plots.ERROR, linewidth=1, alpha=0.6, label="lost")
     ax.plot(*x.T, "o", color=plots.DATA, markersize=4, label="$x$")
-    ax.plot(*x_hat.T, "o", color=plots.MODEL, markersize=3, label="$\\hat x$")
+    ax.plot(*x_hat.T, "D", color=plots.MODEL, markersize=3, label="$\\hat x$")
     for name, arrow in arrows.items():
         end = center + np.asarray(arrow)
         ax.annotate("", end, center, arrowprops={"arrowstyle": "->", "linewidth": 2, "shrinkA": 0, "shrinkB": 0})

@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 
 DATA, MODEL, ERROR, TRUTH = "#8a8a8a", "#0072b2", "#d55e00", "black"
 GREEN, PURPLE = "#009e73", "#a0498b"
-# Ten classes that stay apart for color-blind readers: Paul Tol's "muted" scheme and gray. Names stand beside them too.
-CLASSES = ["#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#777777"]
+# Ten classes that stay apart for color-blind readers: Paul Tol's "muted" scheme and near-black. Names stand beside them.
+CLASSES = ["#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#222222"]
+HATCHES = (None, "///", "...", "xxx")  # as line styles and marks do, they tell series apart without color
 DPI = 144
 
 
@@ -39,6 +40,8 @@ def use_style() -> None:
             "axes.axisbelow": True,
             "grid.color": "#e3e3e3",
             "grid.linewidth": 0.8,
+            "hatch.color": "white",
+            "hatch.linewidth": 0.8,
             "lines.linewidth": 2,
             "lines.markersize": 5,
             "legend.frameon": False,
@@ -177,7 +180,7 @@ def histograms(
     samples = [_array(sample) for sample in values.values()]
     edges = np.histogram_bin_edges(np.concatenate(samples), bins)
     for i, (name, sample) in enumerate(zip(values, samples, strict=True)):
-        ax.hist(sample, edges, label=name, alpha=0.75, color=colors[i] if colors else None)
+        ax.hist(sample, edges, label=name, alpha=0.75, color=colors[i] if colors else None, hatch=HATCHES[i % 4])
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if len(values) > 1:
         ax.legend()
