@@ -7,6 +7,7 @@ of formulas) is handed to axe-core on one page only, in both looks, since it tak
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -133,6 +134,28 @@ def test_a_second_build_keeps_what_did_not_change_and_drops_what_is_gone(built):
     site.gather(ROOT, source)
     assert not (source / "stale.md").exists()
     assert all(path.stat().st_mtime_ns == time for path, time in before.items() if path.is_file())
+
+
+def test_with_an_address_a_lecture_can_be_opened_on_colab_and_binder(tmp_path, built, pages):
+    """A course of one lecture."""
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    (tmp_path / "docs" / "presenting.md").write_text("# Presenting\n")
+    for folder, names in {"notebooks": ["04_gaussian_kl.ipynb"], "exercises": ["04_gaussian_kl.ipynb"]}.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            shutil.copy(ROOT / folder / name, tmp_path / folder)
+    (tmp_path / "README.md").write_text("# A course\n")
+    setting = '[tool.course]\nrepository = "https://github.com/owner/name"\nbranch = "main"\n'
+    (tmp_path / "pyproject.toml").write_text(setting)
+    command = [sys.executable, "-m", "lecture_lib.site", "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    links = Page(tmp_path / "out" / "notebooks" / "04_gaussian_kl.html").links
+    place = "main/notebooks/04_gaussian_kl.ipynb"
+    assert f"https://colab.research.google.com/github/owner/name/blob/{place}" in links
+    assert any(link.startswith("https://mybinder.org/v2/gh/owner/name/main?") for link in links)
+    here = [link for page in pages.values() for link in page.links]
+    assert not [link for link in here if "colab" in link or "mybinder" in link]  # this course has no address yet
 
 
 def test_outside_the_course_the_command_says_so(monkeypatch, tmp_path, capsys):

@@ -38,9 +38,14 @@ html_js_files = [("mathjax.js", {"defer": "defer"})]
 html_show_sphinx = False
 html_show_copyright = False
 REPOSITORY, BRANCH = publishing.setting(ROOT)
-html_theme_options = {
-    **({"repository_url": REPOSITORY, "repository_branch": BRANCH, "path_to_docs": ""} if REPOSITORY else {}),
+ELSEWHERE = {
+    "repository_url": REPOSITORY,
+    "repository_branch": BRANCH,
+    "path_to_docs": "",
     "launch_buttons": {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"},
+}
+html_theme_options = {
+    **(ELSEWHERE if REPOSITORY else {}),
     "use_download_button": True,
     "use_fullscreen_button": False,
     "navbar_persistent": [],
