@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 DATA, MODEL, ERROR, TRUTH = "#8a8a8a", "#0072b2", "#d55e00", "black"
 GREEN, PURPLE = "#009e73", "#a0498b"
-# Ten classes that stay apart for color-blind readers: Paul Tol's "muted" scheme and near-black. Names stand beside them.
+# Ten classes, apart for color-blind readers: Paul Tol's "muted" scheme and near-black. Names stand beside them too.
 CLASSES = ["#cc6677", "#332288", "#ddcc77", "#117733", "#88ccee", "#882255", "#44aa99", "#999933", "#aa4499", "#222222"]
 HATCHES = (None, "///", "...", "xxx")  # as line styles and marks do, they tell series apart without color
 DPI = 144
