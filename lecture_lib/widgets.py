@@ -43,15 +43,18 @@ class Figure(ipywidgets.VBox):
         """Draw anew; called when a control moves."""
         self.picture.value = self.render()
 
+    _ipython_display_ = None  # of ipywidgets 7, which would come before the bundle
+
     def _repr_mimebundle_(self, **options):
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         with Image.open(io.BytesIO(self.picture.value)) as image:
             width = image.width / 96
         resting = plots.image_tag(self.picture.value, self.alt, width)
-        data["text/html"] = frames.html(resting, self.controls, self.draw, self.moves)
-        data["text/plain"] = f"Figure: {self.alt}"
-        return bundle
+        return {
+            "application/vnd.jupyter.widget-view+json": view,
+            "text/html": frames.html(resting, self.controls, self.draw, self.moves),
+            "text/plain": f"Figure: {self.alt}",
+        }
 
 
 def blitted(fig, moving):

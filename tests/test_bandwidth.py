@@ -99,7 +99,7 @@ def divergence(h, samples, density_of):
     total = 0.0
     for x in samples:
         log_p_hat = density.KernelDensity(h).fit(x).score_samples(grid[:, None]).numpy()
-        total += np.trapezoid(p * (np.log(p) - log_p_hat), grid.numpy())
+        total += integrate.trapezoid(p * (np.log(p) - log_p_hat), grid.numpy())
     return total / len(samples)
 
 

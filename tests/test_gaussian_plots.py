@@ -98,5 +98,6 @@ def test_given_axes_are_used_and_returned():
     assert gaussian_plots.integrand(Z, Z, ax, ylabel="y") is ax
     assert gaussian_plots.contours(Z, Z, Z + Z[:, None], [0.5], ax, xlabel="x", ylabel="y") is ax
     assert gaussian_plots.ellipses(torch.zeros(2), torch.eye(2), {}, ax) is ax
+    _, ax = plt.subplots()  # its horizontal axis holds names
     assert gaussian_plots.gap_bars({"q": -1.0}, 0.0, -2.0, ax) is ax
     assert gaussian_plots.errors([1.0], {"a": [1.0]}, ax, xlabel="x", rounding=1e-7) is ax
