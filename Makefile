@@ -40,8 +40,10 @@ test: $(READY) $(NBGRADER)/installed  ## check the code and the library, then ex
 	$(RUN) -c 'from lecture_lib import data; [data.mnist(s, offline_fallback=False) for s in data.SPLITS]'  # outputs are of MNIST
 	$(if $(NOTEBOOKS),$(AS_STORED) $(RUN) -m pytest $(NBVAL) -p no:cacheprovider -n 2 --dist loadscope $(NOTEBOOKS))
 
-publish: $(READY)  ## links to Colab and Binder in every lecture: make publish REPOSITORY=https://github.com/owner/name
+publish: $(READY)  ## links to Colab and Binder in every notebook: make publish REPOSITORY=https://github.com/owner/name
 	@$(RUN) -m lecture_lib.publishing "$(REPOSITORY)"
+	@$(RUN) -m lecture_lib.grading release solutions exercises
+	@touch $(READY)  # the address stands in pyproject.toml: nothing has to be installed anew
 
 oldest newest: $(READY)  ## tests of the library beside the oldest (newest) versions that it allows, in .venv-oldest
 	@rm -rf .venv-$@ && $(RUN) -m venv .venv-$@
