@@ -16,9 +16,9 @@ used = defaultdict(list)  # by notebook: the seconds after each of its cells
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
-    yield
+    outcome = yield
     kernel = getattr(item.parent, "kernel", None)
-    if kernel and hasattr(item, "cell_num"):
+    if outcome.excinfo is None and hasattr(item, "cell_num"):  # a kernel that died is gone
         times = psutil.Process(kernel.km.provisioner.pid).cpu_times()
         item.user_properties.append((KERNEL_SECONDS, times.user + times.system))
 

@@ -3,7 +3,8 @@
     python -m lecture_lib.run_times [09 ...]     measures the lectures named, or all, and their solutions
 
 Each notebook is executed in a fresh kernel, with the threads that PyTorch takes by itself; the notebooks stay as they
-are. The rows in docs/run_times.md are replaced; those of another machine are replaced with the first one.
+are. Their rows in docs/run_times.md are replaced; a machine with another number of cores, or an accelerator, has a
+table of its own. Exit codes: 1, a cell failed; 2, no such lecture.
 """
 
 import argparse
@@ -84,26 +85,25 @@ def row(name: str, stated: float, times: Times) -> str:
     return f"| {name} | {stated:.0f} | {times.seconds:.0f} | {times.peak / 1e6:.0f} | {slowest} |\n"
 
 
-def machine() -> str:
-    """What notebooks run on here, in words."""
+def machine() -> tuple[str, str]:
+    """What notebooks run on here, in words: the title of its table, and what else is to be known."""
     import torch  # here, as it takes seconds, and `budget` is asked by every run of the tests
 
     from lecture_lib import device
 
     where = device.pick()
-    version, threads = torch.__version__.partition("+")[0], torch.get_num_threads()
-    words = f"{os.cpu_count()} CPU cores, PyTorch {version} with {threads} threads, {platform.system()}"
-    return words + ("" if where.type == "cpu" else f", and an accelerator ({where.type})")
+    title = f"{os.cpu_count()} CPU cores" if where.type == "cpu" else device.describe(where)
+    version = torch.__version__.partition("+")[0]
+    return title, f"PyTorch {version} with {torch.get_num_threads()} threads, {platform.system()}."
 
 
-def written(page: str, where: str, rows: dict[str, str]) -> str:
-    """The page with new rows under the heading of this machine; rows of other notebooks are kept."""
-    title = f"## On {where}\n"
-    before, found, after = page.partition(title)
-    section, border, rest = after.partition("\n## ")
-    kept = {match[1]: match[0] for match in ROW.finditer(section)} | rows
-    table = HEAD + "".join(kept[name] for name in sorted(kept))
-    return f"{before.rstrip()}\n\n{title}\n{table}" + (border + rest if found else "")
+def written(page: str, title: str, details: str, rows: dict[str, str]) -> str:
+    """The page with new rows in the table of this machine; rows of other notebooks and other tables are kept."""
+    head, *sections = re.split(r"^## On ", page, flags=re.MULTILINE)
+    tables = {text.partition("\n")[0]: text.rstrip() for text in sections}
+    kept = {match[1]: match[0] for match in ROW.finditer(f"{tables.get(title, '')}\n")} | rows
+    tables[title] = f"{title}\n\n{details}\n\n{HEAD}{''.join(kept[name] for name in sorted(kept))}".rstrip()
+    return "\n\n## On ".join([head.rstrip(), *tables.values()]) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,9 +121,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     for path in paths or notebooks.listing(*folders):
         name = f"{path.parent.name}/{path.stem}"
-        line = row(name, budget(notebook_format.read(path)), measure(path))
+        try:
+            line = row(name, budget(notebook_format.read(path)), measure(path))
+        except RuntimeError as error:
+            print(f"{name} failed at {error}", file=sys.stderr)
+            return 1
         page = root / PAGE
-        page.write_text(written(page.read_text(encoding="utf-8"), machine(), {name: line}), encoding="utf-8")
+        page.write_text(written(page.read_text(encoding="utf-8"), *machine(), {name: line}), encoding="utf-8")
         print(line, end="", flush=True)
     return 0
 

@@ -66,13 +66,13 @@ def test_a_notebook_is_measured_cell_by_cell(tmp_path):
 
 def test_a_row_replaces_its_own_and_keeps_the_others_and_other_machines():
     first, second = run_times.row("notebooks/01_a", 60, TIMES), run_times.row("notebooks/00_b", 30, TIMES)
-    page = run_times.written("# Run times\n\nWords.\n", "a laptop", {"notebooks/01_a": first})
-    page = run_times.written(page, "a GPU", {"notebooks/01_a": first})
-    page = run_times.written(page, "a laptop", {"notebooks/00_b": second})
+    page = run_times.written("# Run times\n\nWords.\n", "a laptop", "Old.", {"notebooks/01_a": first})
+    page = run_times.written(page, "a GPU", "Fast.", {"notebooks/01_a": first})
+    page = run_times.written(page, "a laptop", "Older.", {"notebooks/00_b": second})
     changed = first.replace("| 12 |", "| 13 |")
-    page = run_times.written(page, "a laptop", {"notebooks/01_a": changed})
+    page = run_times.written(page, "a laptop", "New.", {"notebooks/01_a": changed})
     laptop, accelerator = run_times.HEAD + second + changed, run_times.HEAD + first
-    assert page == f"# Run times\n\nWords.\n\n## On a laptop\n\n{laptop}\n## On a GPU\n\n{accelerator}"
+    assert page == f"# Run times\n\nWords.\n\n## On a laptop\n\nNew.\n\n{laptop}\n## On a GPU\n\nFast.\n\n{accelerator}"
     assert first == "| notebooks/01_a | 60 | 12 | 400 | 2 · Training: 10 s |\n"
 
 
