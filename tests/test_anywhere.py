@@ -14,7 +14,6 @@ from lecture_lib import data, publishing
 ROOT = Path(__file__).parents[1]
 BINDER = ROOT / ".binder"
 CONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
-WHEELS = "https://download.pytorch.org/whl/cpu"  # PyTorch without CUDA, of the same versions
 
 
 def requirements(path: Path) -> list[str]:
@@ -24,8 +23,7 @@ def requirements(path: Path) -> list[str]:
 
 
 def test_binder_reads_the_one_list_of_versions():
-    (extra, listed) = requirements(BINDER / "requirements.txt")
-    assert extra == f"--extra-index-url {WHEELS}"
+    (listed,) = requirements(BINDER / "requirements.txt")
     option, place = listed.split()
     assert option == "-r"
     assert (BINDER / place).resolve() == ROOT / "requirements.txt"
@@ -79,7 +77,6 @@ def test_a_binder_without_a_network_is_built_all_the_same(tmp_path):
 
 
 def test_the_container_makes_the_environment_that_make_makes():
-    assert CONTAINER["containerEnv"] == {"PIP_EXTRA_INDEX_URL": WHEELS}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     folder = re.search(r"^VENV := (.*)$", makefile, re.MULTILINE)[1]
     stamp = re.search(r"^READY := \$\(VENV\)/(.*)$", makefile, re.MULTILINE)[1]
@@ -100,7 +97,7 @@ def test_the_container_has_what_the_checks_use():
 
 
 def test_the_container_knows_nothing_but_documented_settings():
-    documented = {"name", "image", "hostRequirements", "containerEnv", "onCreateCommand", "postCreateCommand"}
+    documented = {"name", "image", "hostRequirements", "onCreateCommand", "postCreateCommand"}
     assert set(CONTAINER) <= documented | {"forwardPorts", "customizations"}
     assert set(CONTAINER["customizations"]["vscode"]) == {"extensions", "settings"}
 

@@ -92,6 +92,7 @@ def open_lecture(context, lab, path):
 
 def run_all(page, minutes: float) -> None:
     """Run all cells from the menu, and wait for the last."""
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", state="attached", timeout=120_000)
     page.locator(".lm-MenuBar-item", has_text="Run").first.click()
     page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
     page.wait_for_function(

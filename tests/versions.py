@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 TESTS = Path(__file__).parent
 # What a test imports that needs Jupyter, Sphinx or a browser.
 BEYOND = re.compile(
-    r"^(?:import|from) .*\b(?:\w*grading\w*|browser|nbval|nbformat|notebook\w*|deck|site\w*)\b", re.MULTILINE
+    r"^(?:import|from) .*\b(?:\w*grading\w*|browser|nbval|nbformat|notebook\w*|deck|site\w*|publishing|run_times)\b",
+    re.MULTILINE,
 )
 
 
