@@ -17,10 +17,8 @@ from packaging.requirements import Requirement
 
 TESTS = Path(__file__).parent
 # What a test imports that needs Jupyter, Sphinx or a browser.
-BEYOND = re.compile(
-    r"^(?:import|from) .*\b(?:\w*grading\w*|browser|nbval|nbformat|notebook\w*|deck|site\w*|publishing|run_times)\b",
-    re.MULTILINE,
-)
+WORDS = r"\w*grading\w*|browser|nbval|nbformat|notebook\w*|deck|site\w*|publishing|run_times"
+BEYOND = re.compile(rf"^(?:import|from) .*\b(?:{WORDS})\b", re.MULTILINE)
 
 
 def of_the_library() -> list[str]:
