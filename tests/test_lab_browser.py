@@ -93,11 +93,14 @@ def open_lecture(context, lab, path):
 def run_all(page, minutes: float) -> None:
     """Run all cells from the menu, and wait for the last."""
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", state="attached", timeout=120_000)
-    page.locator(".lm-MenuBar-item", has_text="Run").first.click()
-    page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))"
-    )
+    for _ in range(10):  # the menu is there before it can do anything
+        page.locator(".jp-Notebook .jp-Cell").first.click()
+        page.locator(".lm-MenuBar-item", has_text="Run").first.click()
+        page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
+        page.wait_for_timeout(2000)
+        if page.locator(".jp-InputPrompt", has_text="*").count():
+            break
+        page.keyboard.press("Escape")
     page.wait_for_function(DONE, timeout=60_000 * minutes)
 
 
@@ -120,16 +123,27 @@ def changed(page, figure, before: str) -> bool:
     return False
 
 
+def still(page, element) -> None:
+    """Bring an element into sight and wait until the page has stopped moving; outputs above it may still grow."""
+    place = None
+    for _ in range(50):
+        element.scroll_into_view_if_needed()
+        last, place = place, element.bounding_box()
+        if place == last:
+            return
+        page.wait_for_timeout(300)
+
+
 def try_slider(page, figure) -> list[str]:
     """Drag the first slider of a figure, then press a key on it: what goes wrong."""
     handle = figure.locator(".noUi-handle").first
-    handle.scroll_into_view_if_needed()
+    still(page, handle)
     rail = figure.locator(".noUi-target").first.bounding_box()
     place, before, found = handle.bounding_box(), picture(figure), []
     page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
     page.mouse.down()
     left = place["x"] < rail["x"] + rail["width"] / 2
-    page.mouse.move(rail["x"] + rail["width"] * (0.7 if left else 0.3), place["y"] + place["height"] / 2, steps=4)
+    page.mouse.move(rail["x"] + rail["width"] * (0.9 if left else 0.1), place["y"] + place["height"] / 2, steps=8)
     page.mouse.up()
     found += [] if changed(page, figure, before) else ["dragging its slider does not change its picture"]
     page.wait_for_timeout(500)  # the last of the drag
