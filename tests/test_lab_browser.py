@@ -148,7 +148,7 @@ def try_slider(page, figure) -> list[str]:
     found += [] if changed(page, figure, before) else ["dragging its slider does not change its picture"]
     page.wait_for_timeout(500)  # the last of the drag
     before = picture(figure)
-    handle.press("ArrowRight")
+    handle.press("ArrowLeft" if left else "ArrowRight")  # back from the end
     return found + ([] if changed(page, figure, before) else ["an arrow key does not change its picture"])
 
 

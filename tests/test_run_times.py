@@ -91,7 +91,7 @@ def test_the_readme_gives_the_measured_minutes_and_the_page_has_every_notebook()
 
 
 def nbval(folder: Path, source: str, words: str) -> subprocess.CompletedProcess:
-    (folder / "conftest.py").write_text((ROOT / "conftest.py").read_text().replace("SPARE = 20.0", "SPARE = 3.0"))
+    (folder / "conftest.py").write_text((ROOT / "conftest.py").read_text().replace("SPARE = 60.0", "SPARE = 3.0"))
     (folder / "pytest.ini").write_text("[pytest]\n")
     nb = stating(words)
     nb.cells += [v4.new_code_cell("1", outputs=[], execution_count=1), v4.new_code_cell(source, execution_count=2)]
