@@ -1,7 +1,7 @@
 """Dimension estimators on manifolds of known dimension and on MNIST, beside scikit-dimension and DADApy.
 
     python benchmarks/intrinsic_dimension.py coverage          # how often the 95 % intervals hold the truth
-    python benchmarks/intrinsic_dimension.py truth --csv benchmarks/truth_table.csv
+    python benchmarks/intrinsic_dimension.py truth --csv lecture_lib/truth_table.csv
     python benchmarks/intrinsic_dimension.py mnist             # each digit, each k, fewer and fewer images
     python benchmarks/intrinsic_dimension.py speed --rows 60000
 
