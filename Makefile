@@ -18,7 +18,7 @@ FOR_TESTS = hypothesis packaging psutil pytest pytest-xdist scipy
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
-	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z ]*\):.*  ## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 lab: $(READY)  ## open the lectures in JupyterLab; ARGS="--no-browser --port 9999" passes options
 	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ARGS)

@@ -35,18 +35,14 @@ def gather(root: Path, folder: Path) -> None:
             target.write_bytes(content)
 
 
-def build(root: Path, target: Path, settings: tuple[str, ...] = ()) -> int:
-    """Build the site of the course in root into target; returns Sphinx' exit code. A warning is an error.
-
-    `settings` are lines "name=value" that override docs/site/conf.py.
-    """
+def build(root: Path, target: Path) -> int:
+    """Build the site of the course in root into target; returns Sphinx' exit code. A warning is an error."""
     from sphinx.cmd.build import build_main
 
     source, cache = target.with_name(f"{target.name}-source"), target.with_name(f"{target.name}-cache")
     gather(root, source)
-    overrides = [word for line in settings for word in ("-D", line)]
     places = ["-c", str(root / "docs" / "site"), "-d", str(cache), str(source), str(target)]
-    return build_main(["-b", "html", "-W", "--keep-going", "--quiet", *overrides, *places])
+    return build_main(["-b", "html", "-W", "--keep-going", "--quiet", *places])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -59,16 +59,11 @@ def modules(root: Path) -> dict[str, dict[str, str]]:
 def front(root: Path) -> str:
     """The README, and what the site has, for the menu."""
     lectures = [f"notebooks/{path.stem}" for path in notebooks.listing(root / "notebooks")]
-    reference = ["equations", "api/index", *existing(root, "notation"), "errata", *existing(root, "run_times")]
+    reference = ["equations", "api/index", "docs/notation", "errata", "docs/run_times"]
     teachers = [f"docs/{name}" for name in ("presenting", "exercises", "derivations")]
     menus = {"Lectures": lectures, "Practice": ["exercises"], "Reference": reference, "For instructors": teachers}
     trees = [menu(pages, caption) for caption, pages in menus.items()]
     return (root / "README.md").read_text(encoding="utf-8") + "".join(trees)
-
-
-def existing(root: Path, stem: str) -> list[str]:
-    """The page of a document that the course may have."""
-    return [f"docs/{stem}"] if (root / "docs" / f"{stem}.md").exists() else []
 
 
 def exercises(root: Path) -> str:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from lecture_lib import derivations, notebook_format, notebooks
+from lecture_lib import derivations, notebooks
 from lecture_lib.equations import CITATION, TAG, citations
+from lecture_lib.site_pages import prose
 
 ROOT = Path(__file__).parents[1]
 LIKE_A_CITATION = re.compile(
@@ -77,11 +78,6 @@ def in_lecture(stem: str, tags: list[str], silent: list[str]) -> list[str]:
     return found + [
         f"{stem}: a comment is about ({number}), which is not there" for number in silent if number not in tags
     ]
-
-
-def prose(path: Path) -> str:
-    """The Markdown of a notebook."""
-    return "\n\n".join(cell.source for cell in notebook_format.read(path).cells if cell.cell_type == "markdown")
 
 
 def test_the_course():

@@ -44,8 +44,7 @@ def whole(path: Path) -> bool:
 def lab(tmp_path_factory):
     """The address of a JupyterLab on copies of the lectures, with settings, kernels and files of its own."""
     folder = tmp_path_factory.mktemp("lab")
-    for name in ("notebooks", "benchmarks"):  # lecture 09 reads a table of the benchmarks
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".*"))
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
     for name, values in SETTINGS.items():
         file = folder / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

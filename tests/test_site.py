@@ -114,6 +114,17 @@ def test_every_numbered_equation_is_an_anchor_and_leads_to_its_functions_and_bac
     assert functions["4.3"] == ["gaussians.log_density"]
 
 
+def test_every_name_of_the_library_in_the_notation_leads_to_its_reference(built, pages):
+    text = (ROOT / "docs" / "notation.md").read_text(encoding="utf-8")
+    modules = "|".join(path.stem for path in (ROOT / "lecture_lib").glob("[a-z]*.py"))
+    names = set(re.findall(rf"`((?:{modules})(?:\.\w+)*)[`(]", text))
+    assert len(names) > 10
+    for name in names:
+        parts = name.split(".")
+        place = f"lecture_lib.{name}" if parts[1:] else f"module-lecture_lib.{name}"
+        assert f"../api/{parts[0]}.html#{place}" in pages[built / "docs" / "notation.html"].links
+
+
 def test_every_public_function_is_in_the_reference(built, pages):
     for module, documented in site_pages.modules(ROOT).items():
         names = {f"lecture_lib.{module}.{name}" for name in documented if name}

@@ -52,8 +52,9 @@ html_theme_options = {
     "show_navbar_depth": 1,
     "show_toc_level": 2,
 }
+# myst-nb marks whole pages as free of mathematics; what `inline_math` and `displayed_math` write is not.
 MATHJAX = """window.MathJax = {
-  options: {processHtmlClass: "math", ignoreHtmlClass: "page", enableMenu: false},
+  options: {processHtmlClass: "math", enableMenu: false},
   startup: {pageReady: () => MathJax.startup.defaultPageReady().then(() => { window.mathReady = true; })}
 };"""
 
