@@ -36,7 +36,7 @@ def digit_explorer(model: vae.VAE, dims: Sequence[int] = (0, 1), label: int = 7,
         "Drag a slider, or focus it and use the arrow keys. Small on the right: all ten labels with the same z. Watch "
         "what a style slider does to all ten at once, and what of it stays when only the label moves."
     )
-    return widgets.Figure(controls, _picture(model), caption=caption, alt=alt, moves="label")
+    return widgets.Figure(controls, _picture(model), caption=caption, alt=alt, moves=("label",))
 
 
 @torch.no_grad()

@@ -65,7 +65,7 @@ def density_explorer(n=300, bins=15, h=1.0, kernel="gaussian", k=20, K=3, *, alt
         "Move a slider, or focus a control and use the arrow keys. Dashed is the true density; the number above each "
         "estimate is its integrated squared error. For each of the four, look for the setting with the least."
     )
-    return widgets.Figure(controls, _picture(), caption=caption, alt=alt, moves="h")
+    return widgets.Figure(controls, _picture(), caption=caption, alt=alt, moves=("h",))
 
 
 @functools.lru_cache(maxsize=len(SIZES))

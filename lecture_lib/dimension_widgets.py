@@ -51,7 +51,7 @@ def dimension_explorer(manifold="swiss roll", d=2, noise=0.0, n=400, k=10, *, al
         "Move a slider, or focus a control and use the arrow keys. Dashed is the true dimension. Watch what noise does "
         "to few neighbors and what a bend does to many, and which estimates move together."
     )
-    return widgets.Figure(controls, _picture(), caption=caption, alt=alt, moves="noise")
+    return widgets.Figure(controls, _picture(), caption=caption, alt=alt, moves=("noise",))
 
 
 def true_dimension(manifold: str, d: int) -> int:

@@ -1,54 +1,64 @@
-"""Interactive parts that move without a kernel: pictures drawn beforehand, and a slider that runs through them.
+"""Interactive parts that move without a kernel: pictures drawn beforehand, and sliders that run through them.
 
-The slider is built by a script. Where none runs (on GitHub, in a notebook that is not trusted) the resting picture
+The sliders are built by a script. Where none runs (on GitHub, in a notebook that is not trusted) the resting picture
 stands alone: a slider that moves while its picture stays is worse than none.
+
+Of each picture only the pixels that differ from the resting one are stored; the rest shows through from behind.
 """
 
 import base64
 import hashlib
 import io
+import itertools
 import json
 
 import ipywidgets
+import numpy as np
 from PIL import Image
 
-COUNT = 21  # pictures of one slider
-COLORS = 48  # in each picture, without losses: lines and text stay sharp
+COUNTS = {1: 21, 2: 13}  # positions of each slider, where one moves and where two do
+STEP = 255 / 31  # of a color in what has changed: within 4 of the true one, which nobody sees
 
 # The resting picture is the first element of each box of this figure, wherever the figure has been copied to.
 SCRIPT = """
 (() => {
   const given = DATA;
+  const make = (name, values) => Object.assign(document.createElement(name), values);
   for (const box of document.querySelectorAll(`[data-frames="${given.id}"]:not([data-ready])`)) {
     box.dataset.ready = "yes";
-    const image = box.querySelector("img"), alt = image.alt;
-    const slider = document.createElement("input"), value = document.createElement("output");
-    const label = document.createElement("label"), row = document.createElement("div");
-    Object.assign(slider, {type: "range", min: 0, max: given.values.length - 1, step: 1, value: given.rest});
-    slider.style.cssText = "width: min(24em, 60vw); vertical-align: middle; margin: 0 0.8em; accent-color: #0072b2";
-    row.style.cssText = "font-family: sans-serif; font-size: 15px; margin: 0 0 6px";
-    const say = () => {
-      value.textContent = given.values[slider.value];
-      slider.setAttribute("aria-valuetext", `${given.label}: ${value.textContent}`);
-    };
+    const image = box.querySelector("img"), alt = image.alt, still = image.src;
+    image.style.background = `url("${still}") 0 0 / 100% 100%`;
+    image.style.printColorAdjust = "exact";
+    const places = given.controls.map((control) => control.rest);
+    const told = (at) => given.controls.map(({label, values}, k) => `${label}: ${values[at[k]]}`).join(", ");
     const show = () => {
-      say();
-      image.src = "data:image/webp;base64," + given.pictures[slider.value];
-      const moved = `${given.label}: ${value.textContent}. At ${given.values[given.rest]}: ${alt}`;
-      image.alt = slider.value == given.rest ? alt : moved;
+      const index = places.reduce((sum, place, k) => sum * given.controls[k].values.length + place, 0);
+      const changes = given.pictures[index], rest = given.controls.map((control) => control.rest);
+      image.src = changes ? "data:image/webp;base64," + changes : still;
+      image.alt = places.join() == rest.join() ? alt : `${told(places)}. At ${told(rest)}: ${alt}`;
     };
-    label.append(given.label, slider, value);
-    row.append(label);
-    box.prepend(row);
-    slider.addEventListener("input", show);
-    slider.addEventListener("keydown", (event) => event.stopPropagation());
-    say();
+    given.controls.forEach(({label, values, rest}, k) => {
+      const slider = make("input", {type: "range", min: 0, max: values.length - 1, step: 1, value: rest});
+      const row = make("div", {}), name = make("label", {}), value = make("output", {});
+      slider.style.cssText = "width: min(24em, 60vw); vertical-align: middle; margin: 0 0.8em; accent-color: #0072b2";
+      row.style.cssText = "font-family: sans-serif; font-size: 15px; margin: 0 0 6px";
+      const say = () => {
+        value.textContent = values[places[k]];
+        slider.setAttribute("aria-valuetext", `${label}: ${value.textContent}`);
+      };
+      name.append(label, slider, value);
+      row.append(name);
+      box.insertBefore(row, image);
+      slider.addEventListener("input", () => { places[k] = Number(slider.value); say(); show(); });
+      slider.addEventListener("keydown", (event) => event.stopPropagation());
+      say();
+    });
   }
 })();
 """
 
 
-def positions(control, count: int = COUNT) -> list:
+def positions(control, count: int) -> list:
     """At most `count` values over the range of an ipywidgets control, its present one among them.
 
     Evenly spaced; whole numbers that span a factor of 50 and more by equal ratios. Of a choice, all.
@@ -70,32 +80,54 @@ def positions(control, count: int = COUNT) -> list:
     return values
 
 
-def html(picture: str, controls: dict, draw, name: str, *, count: int = COUNT) -> str:
-    """`picture`, an <img> of the resting state, with the frames of the control `name` and the script that shows them.
+def html(picture: str, controls: dict, draw, names: tuple[str, ...]) -> str:
+    """`picture`, an <img> of the resting state, with frames of the one or two controls `names`, and their script.
 
-    draw(**values) -> PIL image; all other controls stay as they are. The same figure gives the same text. Raises
-    ValueError where there is no control of that name.
+    draw(**values) -> PIL image; all other controls stay as they are. Two sliders move freely: there is a frame for
+    each pair of their positions. The same figure gives the same text. Raises ValueError where there is no control of
+    a name, or not one or two names.
     """
-    if name not in controls:
-        raise ValueError(f"name is {name!r}; it must be one of the controls: {', '.join(controls)}")
+    _check(names, controls)
     resting = {other: control.value for other, control in controls.items()}
-    values = positions(controls[name], count)
-    pictures = [_webp(draw(**resting | {name: value})) for value in values]
-    given = {
-        "id": hashlib.sha256("".join(pictures).encode()).hexdigest()[:16],
-        "label": controls[name].description,
-        "values": [_text(value) for value in values],
-        "rest": values.index(resting[name]),
-        "pictures": pictures,
-    }
-    script = SCRIPT.replace("DATA", json.dumps(given, ensure_ascii=False).replace("</", "<\\/"))
-    return f'<div data-frames="{given["id"]}">{picture}</div>\n<script>{script}</script>'
+    columns = {name: positions(controls[name], COUNTS[len(names)]) for name in names}
+    still = np.asarray(draw(**resting).convert("RGB"))
+    all_values = (dict(zip(names, values, strict=True)) for values in itertools.product(*columns.values()))
+    pictures = [_changes(draw(**resting | values), still) for values in all_values]
+    told = [
+        {
+            "label": controls[name].description,
+            "values": [_text(value) for value in column],
+            "rest": column.index(resting[name]),
+        }
+        for name, column in columns.items()
+    ]
+    mark = hashlib.sha256("".join([picture, *pictures]).encode()).hexdigest()[:16]
+    given = json.dumps({"id": mark, "controls": told, "pictures": pictures}, ensure_ascii=False)
+    script = SCRIPT.replace("DATA", given.replace("</", "<\\/"))
+    return f'<div data-frames="{mark}">{picture}</div>\n<script>{script}</script>'
 
 
-def _webp(image: Image.Image) -> str:
+def _check(names: tuple[str, ...], controls: dict) -> None:
+    if isinstance(names, str) or len(set(names)) not in COUNTS:
+        raise ValueError(f"names is {names!r}; it must be a tuple of one or two names of controls")
+    for name in names:
+        if name not in controls:
+            raise ValueError(f"names has {name!r}; it must be one of the controls: {', '.join(controls)}")
+
+
+def _changes(image: Image.Image, still: np.ndarray) -> str:
+    """The pixels of `image` that differ from `still` (height, width, 3), all others transparent; "" where none do."""
+    pixels = np.asarray(image.convert("RGB"))
+    if pixels.shape != still.shape:
+        sizes = [f"{shape[1]} x {shape[0]}" for shape in (pixels.shape, still.shape)]
+        raise ValueError(f"draw gave a picture of {sizes[0]} pixels; at rest it has {sizes[1]}, and all must be alike")
+    differ = (pixels != still).any(axis=2, keepdims=True)
+    if not differ.any():
+        return ""
+    coarse = np.where(differ, np.round(np.round(pixels / STEP) * STEP), 0)
     file = io.BytesIO()
-    few = image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).convert("RGB")
-    few.save(file, format="webp", lossless=True, quality=80, method=6)
+    opaque = np.concatenate([coarse, 255 * differ], axis=2).astype(np.uint8)
+    Image.fromarray(opaque).save(file, format="webp", lossless=True, quality=100, method=4)
     return base64.b64encode(file.getvalue()).decode()
 
 

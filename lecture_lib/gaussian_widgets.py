@@ -28,7 +28,7 @@ def gap_explorer(model: latent_variables.LinearGaussian, x, q=(0.0, 1.0), *, alt
         "Drag a slider, or focus it and use the arrow keys. The dashed line, log p(x), does not depend on q. Watch "
         "where the orange gap closes, and which costs more: a q that is too wide, or one that is too narrow."
     )
-    return widgets.Figure(controls, _gap_picture(model, x), caption=caption, alt=alt, moves="mu_q")
+    return widgets.Figure(controls, _gap_picture(model, x), caption=caption, alt=alt, moves=("mu_q",))
 
 
 def levels(model: latent_variables.LinearGaussian, x, mu: float, sigma: float) -> tuple[float, float]:
@@ -88,7 +88,7 @@ def divergence_explorer(q=(0.7, 0.6), p=(-0.5, 1.5), *, alt: str) -> widgets.Fig
         "Drag a slider, or focus it and use the arrow keys. Each divergence is the blue area minus the orange one. "
         "Watch which of the two grows when q gets narrow, and what happens to both at equal widths."
     )
-    return widgets.Figure(controls, _divergence_picture(), caption=caption, alt=alt, moves="mu_q")
+    return widgets.Figure(controls, _divergence_picture(), caption=caption, alt=alt, moves=("mu_q",))
 
 
 def divergences(mu_q: float, sigma_q: float, mu_p: float, sigma_p: float) -> tuple[float, float]:

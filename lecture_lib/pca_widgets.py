@@ -29,7 +29,7 @@ def components_explorer(model: pca.PCA, x: Tensor, start: int = 10, *, alt: str)
         "Drag a slider, or focus it and use the arrow keys. Watch how many components it takes until you can read the "
         "digit, and how little the curve has to do with that."
     )
-    return widgets.Figure(controls, _picture(model, x), caption=caption, alt=alt, moves="n_components")
+    return widgets.Figure(controls, _picture(model, x), caption=caption, alt=alt, moves=("n_components",))
 
 
 def reconstructions(model: pca.PCA, z: Tensor, n_components: int) -> Tensor:

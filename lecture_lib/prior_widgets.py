@@ -41,7 +41,7 @@ def prior_explorer(model: vae.VAE, priors: dict, codes: Tensor, labels, prior=No
         "codes drawn from the prior; right: what they decode to. Look for shapes that are no digit, and where their "
         "codes come from."
     )
-    return widgets.Figure(controls, _picture(model, priors, codes, labels), caption=caption, alt=alt, moves="prior")
+    return widgets.Figure(controls, _picture(model, priors, codes, labels), caption=caption, alt=alt, moves=("prior",))
 
 
 @torch.no_grad()

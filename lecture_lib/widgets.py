@@ -16,13 +16,13 @@ UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-pa
 
 
 class Figure(ipywidgets.VBox):
-    """Controls, a caption and a picture. Where no kernel runs, one slider still moves, through `frames`."""
+    """Controls, a caption and a picture. Where no kernel runs, one or two still move, through `frames`."""
 
-    def __init__(self, controls: dict, draw, *, caption: str, alt: str, moves: str):
+    def __init__(self, controls: dict, draw, *, caption: str, alt: str, moves: tuple[str, ...]):
         """`controls` maps argument names of `draw(**values) -> PIL image` to ipywidgets controls.
 
-        moves: the name of the control that moves without a kernel. Where no script runs either, the picture alone is
-        shown, with `alt`.
+        moves: the names of the one or two controls that move without a kernel. Where no script runs either, the picture
+        alone is shown, with `alt`.
         """
         self.controls, self.draw, self.alt, self.moves = controls, draw, alt, moves
         self.picture = ipywidgets.Image(format="png", value=self.render())
@@ -47,9 +47,11 @@ class Figure(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **options):
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        file = io.BytesIO()
         with Image.open(io.BytesIO(self.picture.value)) as image:
+            image.save(file, format="png", optimize=True)  # kept in the notebook: here size matters, time does not
             width = image.width / 96
-        resting = plots.image_tag(self.picture.value, self.alt, width)
+        resting = plots.image_tag(file.getvalue(), self.alt, width)
         return {
             "application/vnd.jupyter.widget-view+json": view,
             "text/html": frames.html(resting, self.controls, self.draw, self.moves),
@@ -102,7 +104,7 @@ def latent_explorer(decode, codes, labels, *, start=(0.0, 0.0), alt: str) -> Fig
         "Drag a slider, or focus it and use the arrow keys. The ring is the point z, the digit beside it its decoding. "
         "Watch where one class turns into another, and what is decoded where no codes lie."
     )
-    return Figure(controls, draw, caption=caption, alt=alt, moves="z1")
+    return Figure(controls, draw, caption=caption, alt=alt, moves=("z1", "z2"))
 
 
 def _slider(i: int, low: float, high: float, start: float) -> ipywidgets.FloatSlider:

@@ -39,6 +39,8 @@ def test_shapes_and_parameters_are_those_of_torch(stack, width, channels):
     try:
         for module in modules:
             x = module(x)
+            if not x.numel():  # of a kernel larger than its input older PyTorch makes an empty image here
+                raise RuntimeError("no pixel is left")
             found.append(tuple(x.shape[1:3]))
     except RuntimeError:  # a kernel larger than its input, or nothing left
         with pytest.raises(ValueError, match=rf"layers\[{len(found) - 1}\]: (kernel|padding) is"):

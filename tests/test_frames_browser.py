@@ -1,11 +1,16 @@
 """Interactive parts without a kernel, in a real browser: as a page by itself, as nbconvert makes one, and in a deck."""
 
+import io
+
 import browser
+import ipywidgets
+import numpy as np
 import pytest
 from nbconvert import HTMLExporter
 from nbformat import v4
+from PIL import Image
 
-from lecture_lib import deck, gaussian_widgets
+from lecture_lib import deck, frames, gaussian_widgets, plots, widgets
 
 ALT = "Two Gaussians, and the integrands of both divergences between them"
 
@@ -105,3 +110,29 @@ def test_with_scripts_off_the_picture_stands_alone(context, figures, tmp_path):
     page, _ = opened(quiet, tmp_path, figures[0])
     assert page.locator("img").count() == 1 and page.get_by_role("slider").count() == 0
     quiet.close()
+
+
+def test_two_sliders_of_one_figure_move_the_picture_together(context, tmp_path):
+    """The pixels on the page are those that are drawn for both values."""
+
+    def draw(left, right):
+        pixels = np.zeros((40, 60, 3), dtype=np.uint8)
+        pixels[:, :30], pixels[:, 30:] = 2 * left, 2 * right
+        return Image.fromarray(pixels)
+
+    controls = {name: ipywidgets.IntSlider(value=60, min=0, max=120, description=name) for name in ("left", "right")}
+    tag = plots.image_tag(widgets.Figure(controls, draw, caption="", alt=ALT, moves=("left",)).picture.value, ALT, 0.6)
+    page, record = opened(context, tmp_path, frames.html(tag, controls, draw, ("left", "right")))
+    left, right = page.get_by_role("slider", name="left"), page.get_by_role("slider", name="right")
+    for slider, key in ((left, "End"), (right, "Home"), (right, "ArrowRight"), (left, "ArrowLeft")):
+        slider.press(key)
+        values = [int(page.locator("output").nth(i).inner_text()) for i in range(2)]
+        page.evaluate("document.querySelector('img').decode()")
+        with Image.open(io.BytesIO(page.locator("img").screenshot())) as image:
+            seen = np.asarray(image.convert("RGB")).astype(int)[20]
+        assert abs(seen[10] - 2 * values[0]).max() <= 4 and abs(seen[50] - 2 * values[1]).max() <= 4
+        assert (
+            page.locator("img").get_attribute("alt").startswith(f"left: {values[0]}, right: {values[1]}. At left: 60")
+        )
+    assert values == [110, 10]
+    assert record.console == [] and record.outside == []
