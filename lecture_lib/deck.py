@@ -120,7 +120,7 @@ def to_html(nb: NotebookNode) -> str:
         "title": html.escape(notebook_format.heading(nb, 0)),
         "slides": "\n".join(map(stack, pages(nb))),
         "reveal_css": bundled(REVEAL, "revealjs/dist/reveal.css"),
-        "highlight_css": colors("default", "light") + colors("github-dark", "dark"),
+        "highlight_css": colors("a11y-high-contrast-light", "light") + colors("a11y-high-contrast-dark", "dark"),
         "mathjax_js": bundled(MATHJAX, "mathjax/tex-svg-full.js"),
         "reveal_js": bundled(REVEAL, "revealjs/dist/reveal.js"),
         "notes_js": bundled(REVEAL, "revealjs/plugin/notes/notes.js"),
