@@ -18,6 +18,7 @@ from PIL import Image
 
 COUNTS = {1: 21, 2: 13}  # positions of each slider, where one moves and where two do
 STEP = 255 / 31  # of a color in what has changed: within 4 of the true one, which nobody sees
+FLAT = 500  # pixels at rest that make a color one of an area, which is kept as it is: beside it a step would be seen
 
 # The resting picture is the first element of each box of this figure, wherever the figure has been copied to.
 SCRIPT = """
@@ -27,7 +28,7 @@ SCRIPT = """
   for (const box of document.querySelectorAll(`[data-frames="${given.id}"]:not([data-ready])`)) {
     box.dataset.ready = "yes";
     const image = box.querySelector("img"), alt = image.alt, still = image.src;
-    image.style.background = `url("${still}") 0 0 / 100% 100%`;
+    image.style.background = `url("${still}") 0 0 / 100% 100% no-repeat content-box`;
     image.style.printColorAdjust = "exact";
     const places = given.controls.map((control) => control.rest);
     const told = (at) => given.controls.map(({label, values}, k) => `${label}: ${values[at[k]]}`).join(", ");
@@ -124,11 +125,18 @@ def _changes(image: Image.Image, still: np.ndarray) -> str:
     differ = (pixels != still).any(axis=2, keepdims=True)
     if not differ.any():
         return ""
-    coarse = np.where(differ, np.round(np.round(pixels / STEP) * STEP), 0)
+    colors, counts = np.unique(_number(still), return_counts=True)
+    area = np.isin(_number(pixels), colors[counts >= FLAT])[..., None]
+    coarse = np.where(area, pixels, np.round(np.round(pixels / STEP) * STEP))
     file = io.BytesIO()
-    opaque = np.concatenate([coarse, 255 * differ], axis=2).astype(np.uint8)
+    opaque = np.concatenate([np.where(differ, coarse, 0), 255 * differ], axis=2).astype(np.uint8)
     Image.fromarray(opaque).save(file, format="webp", lossless=True, quality=100, method=4)
     return base64.b64encode(file.getvalue()).decode()
+
+
+def _number(pixels: np.ndarray) -> np.ndarray:
+    """Each color (height, width, 3) as one number (height, width)."""
+    return pixels.astype(np.int64) @ [65536, 256, 1]
 
 
 def _text(value) -> str:

@@ -78,6 +78,21 @@ def test_two_sliders_have_a_picture_for_each_pair_of_their_positions():
     assert [i for i, picture in enumerate(told["pictures"]) if not picture] == [2 * 13 + 3]
 
 
+def test_a_color_that_fills_an_area_at_rest_is_kept_exactly():
+    """Else the edge of what has changed would be seen in it."""
+
+    def square(x):
+        pixels = np.full((40, 80, 3), (221, 222, 223), dtype=np.uint8)
+        pixels[10:30, x : x + 20] = (213, 94, 0)
+        return Image.fromarray(pixels)
+
+    moving = {"x": ipywidgets.IntSlider(value=0, min=0, max=60, description="x")}
+    picture = given(frames.html(TAG, moving, square, ("x",)))["pictures"][-1]
+    seen = shown(picture, square(0))
+    assert (seen[:, :60] == (221, 222, 223)).all()  # where the square has been as well
+    assert np.abs(seen - np.asarray(square(60))).max() <= 4
+
+
 def test_colors_are_kept_and_only_what_has_changed_is_stored():
     """Of a noisy picture, in which a red spot moves, a frame holds two spots."""
     noise = np.random.default_rng(0).integers(0, 256, (100, 200, 3), dtype=np.uint8)

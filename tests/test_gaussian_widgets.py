@@ -1,7 +1,6 @@
-"""The interactive parts on Gaussians: every position works, every move is seen, and the numbers are right."""
+"""The interactive parts on Gaussians: every move is seen, and the numbers are right."""
 
 import io
-import itertools
 import time
 
 import matplotlib.pyplot as plt
@@ -60,16 +59,6 @@ def test_the_titles_tell_both_divergences(monkeypatch):
     changed = np.argwhere(np.abs(one - other).max(-1) > 0)
     height, width = one.shape[:2]
     assert (changed[:, 1] > width / 2).all() and (changed[:, 0] > height / 2).all()  # the right title alone
-
-
-def test_every_corner_and_ten_random_points_draw_without_a_warning():
-    figure = explorer()
-    shape = pixels(figure).shape
-    ranges = [(control.min, control.max) for control in figure.controls.values()]
-    random = np.random.default_rng(0).uniform(*np.transpose(ranges), (10, 4))
-    for point in [*itertools.product(*ranges), *random]:
-        move(figure, **dict(zip(figure.controls, point, strict=True)))
-        assert pixels(figure).shape == shape
 
 
 @pytest.mark.parametrize("name", ["mu_q", "sigma_q", "mu_p", "sigma_p"])
@@ -170,16 +159,6 @@ def test_bound_and_gap_are_those_of_quadrature_and_of_torch_distributions(number
     )
     assert gap == pytest.approx(float(kl_divergence(q, Normal(mean[0], cov[0, 0].sqrt()))), rel=1e-10, abs=1e-14)
     assert bound + gap == pytest.approx(float(oracle().log_evidence(X)), rel=1e-12)
-
-
-def test_every_corner_and_fifty_random_points_of_the_gap_draw_without_a_warning():
-    figure = gap_explorer()
-    shape = pixels(figure).shape
-    ranges = [(control.min, control.max) for control in figure.controls.values()]
-    random = np.random.default_rng(0).uniform(*np.transpose(ranges), (50, 2))
-    for mu, sigma in [*itertools.product(*ranges), *random]:
-        move(figure, mu_q=mu, sigma_q=sigma)
-        assert pixels(figure).shape == shape
 
 
 @pytest.mark.parametrize("name", ["mu_q", "sigma_q"])

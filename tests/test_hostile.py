@@ -31,7 +31,7 @@ GRADE = """\
 import json, sys
 from lecture_lib.grading import grade
 solution, submitted, out, force, limits = sys.argv[1:]
-grade.grade(solution, submitted, out, jobs=2, sandbox="bwrap", force=force == "force", limits=json.loads(limits))
+grade.grade(solution, submitted, out, jobs=3, sandbox="bwrap", force=force == "force", limits=json.loads(limits))
 """
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 ACTIVE = {

@@ -1,9 +1,9 @@
 """The lectures as a student meets them: JupyterLab in a real browser, with a kernel.
 
 Every lecture is opened, and all that it stores is shown. The cells that its interactive parts take something from are
-run one by one, as a student would; those in RUN whole, from the menu, to the end. No cell fails. Then a slider of each
-interactive part is dragged with the mouse and moved with a key, and the picture is seen to change.
-`RUN_ALL_LECTURES=1 pytest tests/test_lab_browser.py` runs all twelve whole.
+run one by one, as a student would, but training ends after an epoch; those in RUN whole, from the menu, to the end. No
+cell fails. Then a slider of each interactive part is dragged with the mouse and moved with a key, and the picture is
+seen to change. `RUN_ALL_LECTURES=1 pytest tests/test_lab_browser.py` runs all twelve whole, with all their training.
 """
 
 import json
@@ -25,10 +25,19 @@ from lecture_lib.grading import bindings, needs
 ROOT = Path(__file__).parents[1]
 LECTURES = notebooks.listing(ROOT / "notebooks")
 RUN = {"04_gaussian_kl"}
+ALL = bool(os.environ.get("RUN_ALL_LECTURES"))
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else what is out of sight is not there
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+BRIEF = """import functools
+from lecture_lib import training
+
+def one_epoch(*args, whole=training.train, **options):
+    return whole(*args, **options | {"epochs": 1})
+
+training.train = functools.wraps(training.train)(one_epoch)
+"""
 DONE = """() => {
   const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(e => e.textContent);
   if (document.querySelector("[data-mime-type='application/vnd.jupyter.error']")) return true;
@@ -39,7 +48,7 @@ HARMLESS = ("favicon", "Failed to load resource: the server responded with a sta
 
 def whole(path: Path) -> bool:
     """Whether all of this lecture is run."""
-    return path.stem in RUN or bool(os.environ.get("RUN_ALL_LECTURES"))
+    return ALL or path.stem in RUN
 
 
 def needed(cells) -> list[int]:
@@ -62,6 +71,10 @@ def lab(tmp_path_factory):
         file = folder / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
+    if not ALL:
+        start = folder / "ipython" / "profile_default" / "startup" / "brief.py"
+        start.parent.mkdir(parents=True)
+        start.write_text(BRIEF)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -69,6 +82,7 @@ def lab(tmp_path_factory):
     command += ["--IdentityProvider.token=", f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0"]
     command += [f"--LabApp.user_settings_dir={folder}/settings", f"--LabApp.workspaces_dir={folder}/workspaces"]
     own = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    own["IPYTHONDIR"] = str(folder / "ipython")
     with open(folder / "log", "w") as log:
         server = subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log)
     try:
