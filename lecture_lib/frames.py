@@ -30,6 +30,7 @@ SCRIPT = """
     const image = box.querySelector("img"), alt = image.alt, still = image.src;
     image.style.background = `url("${still}") 0 0 / 100% 100% no-repeat content-box`;
     image.style.printColorAdjust = "exact";
+    const widest = given.controls.length > 1 ? Math.max(...given.controls.map(({label}) => label.length)) : 0;
     const places = given.controls.map((control) => control.rest);
     const told = (at) => given.controls.map(({label, values}, k) => `${label}: ${values[at[k]]}`).join(", ");
     const show = () => {
@@ -41,13 +42,15 @@ SCRIPT = """
     given.controls.forEach(({label, values, rest}, k) => {
       const slider = make("input", {type: "range", min: 0, max: values.length - 1, step: 1, value: rest});
       const row = make("div", {}), name = make("label", {}), value = make("output", {});
+      const words = make("span", {textContent: label});
+      words.style.cssText = `display: inline-block; min-width: ${widest}ch`;  // sliders stand below one another
       slider.style.cssText = "width: min(24em, 60vw); vertical-align: middle; margin: 0 0.8em; accent-color: #0072b2";
       row.style.cssText = "font-family: sans-serif; font-size: 15px; margin: 0 0 6px";
       const say = () => {
         value.textContent = values[places[k]];
         slider.setAttribute("aria-valuetext", `${label}: ${value.textContent}`);
       };
-      name.append(label, slider, value);
+      name.append(words, slider, value);
       row.append(name);
       box.insertBefore(row, image);
       slider.addEventListener("input", () => { places[k] = Number(slider.value); say(); show(); });
