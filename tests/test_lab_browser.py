@@ -1,7 +1,7 @@
 """The lectures as a student meets them: JupyterLab in a real browser, with a kernel.
 
 Every lecture is opened, and all that it stores is shown. The cells that its interactive parts take something from are
-run one by one, as a student would, but training ends after an epoch; those in RUN whole, from the menu, to the end. No
+run one by one, as a student would, but training is brief; those in RUN whole, from the menu, to the end. No
 cell fails. Then a slider of each interactive part is dragged with the mouse and moved with a key, and the picture is
 seen to change. `RUN_ALL_LECTURES=1 pytest tests/test_lab_browser.py` runs all twelve whole, with all their training.
 """
@@ -33,10 +33,10 @@ SETTINGS = {
 BRIEF = """import functools
 from lecture_lib import training
 
-def one_epoch(*args, whole=training.train, **options):
-    return whole(*args, **options | {"epochs": 1})
+def brief(model, loss_fn, x, whole=training.train, **options):
+    return whole(model, loss_fn, x[:4000], **options | {"epochs": 1})
 
-training.train = functools.wraps(training.train)(one_epoch)
+training.train = functools.wraps(training.train)(brief)
 """
 DONE = """() => {
   const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].map(e => e.textContent);
