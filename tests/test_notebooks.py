@@ -5,6 +5,7 @@ made-up ones that break it.
 """
 
 import ast
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from nbformat import NotebookNode, v4
 from nbval.plugin import get_sanitize_patterns
 
-from lecture_lib import notebook_format, notebooks, publishing
+from lecture_lib import frames, notebook_format, notebooks, publishing
 
 ROOT = Path(__file__).parents[1]
 LECTURES = notebooks.listing(ROOT / "notebooks")
@@ -311,3 +312,14 @@ def test_a_sound_notebook_gives_no_complaint(rule):
 )
 def test_a_rule_finds_what_breaks_it(rule, nb, complaint):
     assert any(complaint in found for found in rule(nb)), rule(nb)
+
+
+def test_the_pictures_of_interactive_parts_are_small_and_shown_by_the_present_script():
+    cells = [cell for path in LECTURES for cell in notebook_format.read(path).cells]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    stored = [html for output in outputs if "data-frames" in (html := output.get("data", {}).get("text/html", ""))]
+    assert len(stored) == sum("_explorer(" in cell.source for cell in cells if cell.cell_type == "code")
+    for html in stored:
+        told = re.search(r"const given = (\{.*?\});\n", html, re.DOTALL)[1]
+        assert len(html) < (450_000 if len(json.loads(told)["controls"]) == 2 else 300_000)
+        assert html.endswith(frames.SCRIPT.replace("DATA", told) + "</script>")
